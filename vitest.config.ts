@@ -1,0 +1,47 @@
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
+import { defineConfig } from "vitest/config";
+
+/** Which tests run where is told by their names: `*.test.ts` in plain Node, `*.workerd.test.ts` in the real runtime, `*.e2e.test.ts` against a real server. */
+export default defineConfig({
+  test: {
+    // The Worker logs a line per request and order; only a failing test needs to show them.
+    silent: "passed-only",
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.workerd.test.ts", "test/**/*.e2e.test.ts"],
+        },
+      },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              compatibilityFlags: ["service_binding_extra_handlers"],
+              bindings: { MIGRATIONS: await readD1Migrations("./migrations"), DEVELOPMENT_KEYS: "allow" },
+            },
+          })),
+        ],
+        test: {
+          name: "workerd",
+          include: ["test/**/*.workerd.test.ts"],
+          setupFiles: ["test/support/migrate.ts"],
+          // Orders wait for real queues here, whose consumers wait for each other on a busy machine.
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/**/*.e2e.test.ts"],
+          // One server at a time: two would measure each other.
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
