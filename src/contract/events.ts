@@ -1,0 +1,100 @@
+/**
+ * The events of an order's journal as they are stored. Stored events outlive the code that wrote them: only add optional
+ * fields or new types; never rename, and never change what a field means.
+ */
+import { z } from "zod";
+import { Address, Cause, Charge, Customer, OrderLine, Payment, Priority, ProviderName, Refusal, Step, TrackName } from "./order.ts";
+import { Amount, Currency, Millis, OrderId, Tenant } from "./primitives.ts";
+
+/** An order as it was accepted. `fingerprint` is the digest of the submitted body, to tell a repeat from another order. */
+export const PlacedOrder = z.object({
+  orderId: OrderId,
+  tenant: Tenant,
+  fingerprint: z.string(),
+  reference: z.string().optional(),
+  priority: Priority,
+  track: TrackName,
+  currency: Currency,
+  total: Amount,
+  lines: z.array(OrderLine),
+  charges: z.array(Charge),
+  customer: Customer,
+  shipTo: Address,
+  payment: Payment,
+  trace: z.string().optional(),
+});
+export type PlacedOrder = z.infer<typeof PlacedOrder>;
+
+/**
+ * How a step's attempt went wrong. `transient`: it failed. `unknown`: nobody knows. `poison`: it can never work. `refused`:
+ * the answer is no where the saga has no way to go on without a yes. `bug`: our own code threw.
+ */
+export const FailureKind = z.enum(["transient", "unknown", "poison", "refused", "bug"]);
+export type FailureKind = z.infer<typeof FailureKind>;
+
+/** Facts a step brought back that later steps or people need. */
+export const StepFacts = z.object({
+  /** The provider's own name for what it did. */
+  reference: z.string().max(200).optional(),
+  /** `screen`: the rules that want a person to look. */
+  flags: z.array(z.string()).optional(),
+  /** `reserve`: the SKUs with tracked stock; the others are made to order and need no commit. */
+  tracked: z.array(z.string()).optional(),
+});
+export type StepFacts = z.infer<typeof StepFacts>;
+
+/** What may be corrected in an order that is parked: nothing that its total depends on. Each part replaces the old one whole. */
+export const Correction = z.object({ customer: Customer, shipTo: Address, payment: Payment }).partial();
+export type Correction = z.infer<typeof Correction>;
+
+const by = z.string().max(100);
+const epoch = z.int().positive();
+
+export const OrderEvent = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("OrderPlaced"), order: PlacedOrder }),
+  /** The order left its lane: somebody began to work on it at `startedAt`. */
+  z.object({ type: z.literal("OrderStarted"), startedAt: Millis }),
+  /** The intent, journaled before the call. The same step with a higher epoch is a further attempt. */
+  z.object({ type: z.literal("StepStarted"), step: Step, epoch }),
+  z.object({ type: z.literal("StepSucceeded"), step: Step, epoch, facts: StepFacts }),
+  z.object({ type: z.literal("StepRefused"), step: Step, epoch, refusal: Refusal }),
+  /** `retryAt` null: its retries are used up, or no retry can ever work. */
+  z.object({
+    type: z.literal("StepFailed"),
+    step: Step,
+    epoch,
+    failure: FailureKind,
+    detail: z.string().max(1_000),
+    retryAt: Millis.nullable(),
+  }),
+  /** The step's provider is not to be called for now; no attempt was made and none is counted. */
+  z.object({ type: z.literal("StepBarred"), step: Step, provider: ProviderName, since: Millis }),
+  /** An answer to an attempt that had been given up. It changes no state except to call for another undo. */
+  z.object({
+    type: z.literal("LateAnswerRecorded"),
+    step: Step,
+    epoch,
+    outcome: z.enum(["succeeded", "refused", "failed"]),
+    facts: StepFacts.optional(),
+  }),
+  z.object({ type: z.literal("OrderHeld"), flags: z.array(z.string()), until: Millis }),
+  z.object({ type: z.literal("OrderApproved"), by, note: z.string().max(1_000).optional() }),
+  z.object({ type: z.literal("OrderRejected"), by, refusal: Refusal }),
+  z.object({ type: z.literal("OrderPromoted"), because: z.enum(["requested", "aged"]) }),
+  z.object({ type: z.literal("CancellationRequested"), by, reason: z.string().max(1_000).optional() }),
+  z.object({ type: z.literal("OrderConfirmed") }),
+  z.object({ type: z.literal("OrderCancelled") }),
+  z.object({ type: z.literal("OrderFailed") }),
+  z.object({ type: z.literal("OrderQuarantined"), cause: Cause }),
+  z.object({ type: z.literal("OrderCorrected"), by, why: z.string().max(1_000), changes: Correction }),
+  z.object({ type: z.literal("OrderRedriven"), by, note: z.string().max(1_000).optional() }),
+  z.object({ type: z.literal("StageReached"), stage: z.string(), by }),
+  z.object({ type: z.literal("StageOverran"), stage: z.string() }),
+  z.object({ type: z.literal("OrderCompleted") }),
+]);
+export type OrderEvent = z.infer<typeof OrderEvent>;
+export type OrderEventType = OrderEvent["type"];
+
+/** One row of the journal: the events that became true together. `version` counts from 1 without gaps. */
+export const Commit = z.object({ version: z.int().positive(), at: Millis, events: z.array(OrderEvent).min(1) });
+export type Commit = z.infer<typeof Commit>;

@@ -1,0 +1,74 @@
+/** What an operator is shown of the whole: what needs a person now, the providers, and what a sweep found. */
+import { z } from "zod";
+import { ProviderName } from "./order.ts";
+import { OrderId } from "./primitives.ts";
+
+const Instant = z.iso.datetime();
+const Count = z.int().nonnegative();
+
+/** `critical`: money or goods may be wrong, or only people can help. `high`: orders wait. `normal`: somebody should look today. */
+export const Severity = z.enum(["critical", "high", "normal"]);
+export type Severity = z.infer<typeof Severity>;
+
+export const AttentionKind = z.enum(["quarantined", "held", "stage_overran", "provider", "dead_letters"]);
+export type AttentionKind = z.infer<typeof AttentionKind>;
+
+export const AttentionItem = z
+  .object({
+    kind: AttentionKind,
+    severity: Severity,
+    since: Instant.meta({ description: "Of orders: when the oldest was placed." }),
+    count: Count.meta({ description: "Orders or messages; counted up to 10,000." }),
+    what: z.string().meta({ description: "One plain sentence." }),
+    orderIds: z.array(OrderId).meta({ description: "A few of them, the oldest first." }),
+    do: z
+      .array(
+        z.object({
+          what: z.string(),
+          method: z.enum(["GET", "POST"]),
+          path: z.string(),
+          body: z.record(z.string(), z.unknown()).optional(),
+        }),
+      )
+      .meta({ description: "What a person can do, as requests." }),
+  })
+  .meta({ id: "AttentionItem" });
+export type AttentionItem = z.infer<typeof AttentionItem>;
+
+export const AttentionList = z
+  .object({
+    at: Instant,
+    items: z.array(AttentionItem).meta({ description: "Worst first." }),
+    incomplete: z.boolean().meta({ description: "Some that would know did not answer." }),
+    unanswered: z.array(z.string()).meta({ description: "Which: `history`, or a provider's breaker." }),
+  })
+  .meta({ id: "AttentionList" });
+export type AttentionList = z.infer<typeof AttentionList>;
+
+export const ProviderView = z
+  .object({
+    provider: ProviderName,
+    state: z.enum(["closed", "open", "half_open", "paused"]).meta({
+      description: "Only `closed` lets calls pass. `open` and `half_open` end by themselves, `paused` when a person resumes it.",
+    }),
+    since: Instant.nullable(),
+    why: z.string().nullable(),
+    nextProbeAt: Instant.nullable().meta({ description: "When an order is sent to try the provider out." }),
+    waiting: Count.meta({ description: "Orders that wait for it, of all tenants." }),
+  })
+  .meta({ id: "Provider" });
+export type ProviderView = z.infer<typeof ProviderView>;
+
+export const ProviderList = z.object({ providers: z.array(ProviderView) }).meta({ id: "ProviderList" });
+
+export const SweepReport = z
+  .object({
+    checked: Count,
+    healthy: Count.meta({ description: "They wait for something that will come." }),
+    alarmLost: Count.meta({ description: "Their alarm was gone or overdue; it is armed again." }),
+    historyBehind: Count.meta({ description: "The history had missed a change; it was published again." }),
+    unreachable: Count,
+    durationMs: Count,
+  })
+  .meta({ id: "SweepReport" });
+export type SweepReport = z.infer<typeof SweepReport>;

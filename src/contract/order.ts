@@ -1,0 +1,175 @@
+/** What a client sends to place an order, and what it is shown of one. */
+import { z } from "zod";
+import { Amount, Country, Currency, MAX_AMOUNT, Millis, OrderId, Tenant, text } from "./primitives.ts";
+
+/** How urgently an order is carried. Each priority has a queue, a consumer and retry delays of its own: `domain/lanes.ts`. */
+export const Priority = z.enum(["expedited", "standard"]);
+export type Priority = z.infer<typeof Priority>;
+
+/** What happens after `confirmed`: `domain/tracks.ts`. */
+export const TrackName = z.enum(["retail", "bakery"]);
+export type TrackName = z.infer<typeof TrackName>;
+
+export const OrderStatus = z.enum([
+  "accepted",
+  "processing",
+  "held",
+  "confirmed",
+  "in_fulfilment",
+  "completed",
+  "cancelling",
+  "cancelled",
+  "failed",
+  "quarantined",
+]);
+export type OrderStatus = z.infer<typeof OrderStatus>;
+
+/** The steps of the saga that carry an order forward, and those that undo one. */
+export const ForwardStep = z.enum(["screen", "authorize", "reserve", "route", "capture", "commit", "confirm"]);
+export type ForwardStep = z.infer<typeof ForwardStep>;
+export const UndoStep = z.enum(["void", "release", "unroute", "refund"]);
+export type UndoStep = z.infer<typeof UndoStep>;
+export const Step = z.enum([...ForwardStep.options, ...UndoStep.options]);
+export type Step = z.infer<typeof Step>;
+
+/** The largest real invoice in our data has 593 lines; ten carts of that size would still be one person's order. */
+export const MAX_LINES = 1_000;
+export const MAX_CHARGES = 50;
+
+/** A stock keeping unit as the merchant writes it; it names an `InventoryActor`, hence no control characters. */
+export const Sku = z.string().regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$/, "must be 1 to 64 printable ASCII characters");
+
+export const OrderLine = z
+  .strictObject({
+    sku: Sku.meta({ example: "85123A" }),
+    description: text(200).optional().meta({ example: "White hanging heart t-light holder" }),
+    quantity: z.int().min(1).max(1_000_000).meta({ example: 6 }),
+    unitPrice: Amount.min(0).meta({ description: "Minor units for one. 0 is a sample or a gift.", example: 255 }),
+  })
+  .meta({ id: "OrderLine" });
+export type OrderLine = z.infer<typeof OrderLine>;
+
+/** Money that is no goods: postage, a discount. It is charged but nothing is reserved for it. */
+export const Charge = z
+  .strictObject({
+    code: z.enum(["postage", "discount", "fee", "adjustment"]),
+    description: text(200).optional(),
+    amount: Amount.meta({ description: "Minor units; negative lowers the total.", example: 1800 }),
+  })
+  .meta({ id: "Charge" });
+
+/** The outside services that steps are carried out by. */
+export const ProviderName = z.enum(["payment", "inventory", "fulfilment", "notification"]);
+export type ProviderName = z.infer<typeof ProviderName>;
+
+export const Customer = z
+  .strictObject({
+    id: text(64).optional().meta({ description: "The merchant's own customer number; absent for a guest.", example: "17850" }),
+    name: text(200).optional(),
+    email: z.email().max(254).optional().meta({ description: "Where the confirmation goes.", example: "ada@example.com" }),
+  })
+  .meta({ id: "Customer" });
+
+export const Address = z
+  .strictObject({
+    name: text(200).optional(),
+    line1: text(200).optional(),
+    line2: text(200).optional(),
+    city: text(100).optional(),
+    region: text(100).optional(),
+    postalCode: text(20).optional(),
+    country: Country,
+  })
+  .meta({ id: "Address" });
+
+export const Payment = z
+  .strictObject({
+    token: text(200).meta({
+      description: "Token of the payment method. The sandbox's magic values are listed in the README.",
+      example: "tok_visa",
+    }),
+    country: Country.optional().meta({ description: "Where the card was issued; read by the risk screening." }),
+  })
+  .meta({ id: "Payment" });
+
+/** Sum of lines and charges in minor units. May be out of range: the schema below refuses that. */
+export const totalOf = (order: { lines: { quantity: number; unitPrice: number }[]; charges: { amount: number }[] }) =>
+  order.lines.reduce((sum, line) => sum + line.quantity * line.unitPrice, 0) +
+  order.charges.reduce((sum, charge) => sum + charge.amount, 0);
+
+export const PlaceOrder = z
+  .strictObject({
+    reference: text(100).optional().meta({ description: "Your own number for it, shown back.", example: "536365" }),
+    priority: Priority.default("standard"),
+    track: TrackName.default("retail"),
+    currency: Currency,
+    lines: z.array(OrderLine).min(1).max(MAX_LINES),
+    charges: z.array(Charge).max(MAX_CHARGES).default([]),
+    customer: Customer.default({}),
+    shipTo: Address,
+    payment: Payment,
+  })
+  .superRefine((order, context) => {
+    const total = totalOf(order);
+    if (total < 0 || total > MAX_AMOUNT) {
+      context.addIssue({
+        code: "custom",
+        path: ["lines"],
+        message: `the order's total must be from 0 to ${MAX_AMOUNT} minor units, it is ${total}`,
+      });
+    }
+  })
+  .meta({ id: "PlaceOrder" });
+export type PlaceOrder = z.infer<typeof PlaceOrder>;
+
+/** A business reason why something was not done, with its evidence. The one shape of every refusal of a provider or of a rule. */
+export const Refusal = z
+  .object({ reason: z.string().max(100), detail: z.string().max(1_000).optional() })
+  .meta({ id: "Refusal", description: "A business reason with its evidence." });
+export type Refusal = z.infer<typeof Refusal>;
+
+/**
+ * Whose trouble it is that an order is parked. `provider_down`: it failed for longer than the retries lasted. `poison`: it
+ * can never accept this request. `refused`: a rule said no where no is no answer, as to a refund. `bug`: ours.
+ */
+export const CauseClass = z.enum(["provider_down", "poison", "refused", "bug"]);
+export type CauseClass = z.infer<typeof CauseClass>;
+
+/** Why an order is parked: whose trouble, which step, and what was last heard. */
+export const Cause = z.object({ class: CauseClass, step: Step.optional(), detail: z.string().max(1_000) }).meta({ id: "Cause" });
+export type Cause = z.infer<typeof Cause>;
+
+/** What needs a person: a parked order, one held by the risk screening, one whose stage takes too long. */
+export const Attention = z.enum(["quarantined", "held", "stage_overran"]);
+export type Attention = z.infer<typeof Attention>;
+
+/**
+ * An order at one version, without personal data: what projections receive and lists show. Whatever arrives with a
+ * higher version replaces it whole, so a projection needs no order of arrival and no history.
+ */
+export const OrderSummary = z.object({
+  orderId: OrderId,
+  tenant: Tenant,
+  version: z.int().positive(),
+  status: OrderStatus,
+  stage: z.string().nullable(),
+  priority: Priority,
+  track: TrackName,
+  reference: z.string().nullable(),
+  customerId: z.string().nullable(),
+  currency: Currency,
+  total: Amount,
+  lineCount: z.int(),
+  /** Why it failed, was cancelled, is held or parked; null otherwise. */
+  reason: z.string().nullable(),
+  /** Why a person should look; null when nobody needs to. */
+  attention: Attention.nullable(),
+  /** Of a parked order: what its cause has in common with the causes of others. */
+  causeClass: CauseClass.nullable(),
+  fingerprint: z.string().nullable(),
+  placedAt: Millis,
+  startedAt: Millis.nullable(),
+  confirmedAt: Millis.nullable(),
+  updatedAt: Millis,
+});
+export type OrderSummary = z.infer<typeof OrderSummary>;

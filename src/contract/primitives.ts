@@ -1,0 +1,58 @@
+/** The small values that every boundary shares: identifiers, money, time. Nothing here knows what an order is. */
+import { z } from "zod";
+
+/** `ord_` and 26 Crockford base32 digits (130 bits): see `http/identity.ts` for how one is derived. */
+export const OrderId = z
+  .string()
+  .regex(/^ord_[0-9a-hjkmnp-tv-z]{26}$/, "must be an order id: ord_ and 26 lower-case base32 digits")
+  .meta({ description: "Identifier of an order.", example: "ord_1x3q8n5v0c7k2m9p4r6t8w0y2b" });
+export type OrderId = z.infer<typeof OrderId>;
+
+/** The company an API key belongs to. It is part of every order id and of every row and read. */
+export const Tenant = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be a tenant name");
+export type Tenant = z.infer<typeof Tenant>;
+
+/** Printable ASCII without spaces at the ends, as in the IETF `Idempotency-Key` draft; 255 is the usual limit of the field. */
+export const IdempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/, "must be 1 to 255 printable ASCII characters")
+  .meta({ description: "Names this submission. The same key and body may be sent any number of times.", example: "web-536365" });
+
+/** ISO 4217 alphabetic code; the minor unit of the currency is implied by it. */
+export const Currency = z
+  .string()
+  .regex(/^[A-Z]{3}$/, "must be an ISO 4217 code such as GBP")
+  .meta({ description: "ISO 4217 currency.", example: "GBP" });
+
+/** Far above any order, far below 2^53, so that sums over ninety thousand orders of this size stay exact. */
+export const MAX_AMOUNT = 1_000_000_000_00;
+
+/** Money is an integer number of minor units (pence, cents), never a float. */
+export const Amount = z
+  .int()
+  .min(-MAX_AMOUNT)
+  .max(MAX_AMOUNT)
+  .meta({ description: "Integer minor units of the order's currency.", example: 255 });
+
+/** The end of the year 9999: ISO 8601 writes later ones in another form, which the contract does not know. */
+const MAX_DATE_MS = 253_402_300_799_999;
+
+/** Milliseconds since the Unix epoch, as stored; the HTTP face shows the same instant as ISO 8601. */
+export const Millis = z.int().nonnegative().max(MAX_DATE_MS);
+
+/** ISO 3166-1 alpha-2. */
+export const Country = z
+  .string()
+  .regex(/^[A-Z]{2}$/, "must be an ISO 3166-1 alpha-2 code such as GB")
+  .meta({ description: "ISO 3166-1 alpha-2 country.", example: "GB" });
+
+/**
+ * Human text of bounded length. Lone surrogates and NUL are refused because neither UTF-8 nor SQLite carries them
+ * unchanged, and a text that changes on the way would break the comparison of two submissions.
+ */
+export const text = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((value) => value.isWellFormed() && !value.includes("\0"), "must be well-formed text without NUL");

@@ -1,0 +1,86 @@
+/** The live counters: what clients are shown of them, and what shards and hubs keep and exchange. */
+import { z } from "zod";
+import { OrderStatus, Priority } from "./order.ts";
+import { Currency } from "./primitives.ts";
+
+const Count = z.int().nonnegative();
+
+/** Where orders have got to, from the point of view of who waits for them. */
+export const Outcomes = z
+  .object({
+    processed: Count.meta({ description: "Confirmed, in fulfilment or completed." }),
+    failed: Count.meta({ description: "Refused for a business reason." }),
+    cancelled: Count,
+    pending: Count.meta({ description: "Accepted, processing, held or being cancelled." }),
+    quarantined: Count.meta({ description: "Parked in front of a person." }),
+  })
+  .meta({ id: "Outcomes" });
+export type Outcomes = z.infer<typeof Outcomes>;
+export type Outcome = keyof Outcomes;
+
+export const WaitingTime = z
+  .object({ p50Ms: Count.nullable(), p95Ms: Count.nullable() })
+  .meta({ id: "WaitingTime", description: "From submission to the start of work, within 10 %; null when no order started." });
+export type WaitingTime = z.infer<typeof WaitingTime>;
+
+export const StatsSnapshot = z
+  .object({
+    at: z.iso.datetime(),
+    submitted: Count.meta({ description: "All orders ever accepted; the sum of the five outcomes." }),
+    ...Outcomes.shape,
+    byStatus: z.record(OrderStatus, Count),
+    byPriority: z.object({ expedited: Outcomes, standard: Outcomes }),
+    revenue: z.record(Currency, z.number()).meta({ description: "Totals of the processed orders in minor units, per currency." }),
+    throughput: z.object({ submittedPerMinute: Count, confirmedPerMinute: Count }).meta({ description: "Over the minute before `at`." }),
+    waiting: z
+      .object({ expedited: WaitingTime, standard: WaitingTime })
+      .meta({ description: "Of the orders that started in the five minutes before `at`." }),
+  })
+  .meta({ id: "StatsSnapshot" });
+export type StatsSnapshot = z.infer<typeof StatsSnapshot>;
+
+/**
+ * One message on the socket of the counters. Every frame carries the whole state, so a receiver that shows the newest
+ * frame shows the truth, and a gap costs it only the moments in between.
+ *
+ * `seq` numbers the states: it rises by one with each change. A further `stats` frame with the `seq` of the one before
+ * shows the same orders at a later time, when rates have decayed. `resumed` answers a reconnection that missed nothing;
+ * a `snapshot` with `gap` answers one that missed changes.
+ */
+export const StatsFrame = z
+  .object({
+    type: z.enum(["snapshot", "stats", "resumed"]),
+    seq: Count,
+    at: z.iso.datetime(),
+    gap: z.boolean().optional().meta({ description: "States between the `after` that was asked for and this one are not sent." }),
+    stats: StatsSnapshot,
+  })
+  .meta({ id: "StatsFrame" });
+export type StatsFrame = z.infer<typeof StatsFrame>;
+
+/** What happened in ten seconds. Waiting times are a histogram: how many orders fell into each bucket of `domain/stats.ts`. */
+export const Slice = z.object({
+  submitted: Count,
+  confirmed: Count,
+  waiting: z.partialRecord(Priority, z.record(z.string(), Count)),
+});
+export type Slice = z.infer<typeof Slice>;
+
+/**
+ * The counters of a set of orders, as stored. Sparse: what is zero is absent. Money may exceed what an integer in a
+ * double holds exactly (90 trillion in major units), where it loses its last digits instead of blocking the counters.
+ */
+export const Tally = z.object({
+  orders: z.partialRecord(Priority, z.partialRecord(OrderStatus, Count)),
+  revenue: z.record(Currency, z.number()),
+  /** Keyed by the time divided by the length of a slice. */
+  slices: z.record(z.string(), Slice),
+});
+export type Tally = z.infer<typeof Tally>;
+
+/** The tally of one shard. `revision` counts the changes it has seen, so the higher one is the newer. */
+export const ShardTally = z.object({ revision: Count, tally: Tally });
+export type ShardTally = z.infer<typeof ShardTally>;
+
+export const ShardReport = ShardTally.extend({ shard: Count });
+export type ShardReport = z.infer<typeof ShardReport>;

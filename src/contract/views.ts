@@ -1,0 +1,194 @@
+/** What the HTTP face shows of an order. Instants are ISO 8601 in UTC; amounts are integer minor units. */
+import { z } from "zod";
+import {
+  Address,
+  Attention,
+  Cause,
+  CauseClass,
+  Charge,
+  Customer,
+  OrderLine,
+  OrderStatus,
+  Priority,
+  ProviderName,
+  Step,
+  TrackName,
+} from "./order.ts";
+import { Amount, Currency, IdempotencyKey, OrderId } from "./primitives.ts";
+
+const Instant = z.iso.datetime().meta({ example: "2026-11-21T08:26:00.000Z" });
+
+export const Links = z.object({ self: z.string(), events: z.string() }).meta({ id: "OrderLinks" });
+
+/** The answer to a submission. A repeat gets the same one, whatever has become of the order since. */
+export const OrderReceipt = z
+  .object({ id: OrderId, status: z.literal("accepted"), placedAt: Instant, total: Amount, currency: Currency, links: Links })
+  .meta({ id: "OrderReceipt" });
+export type OrderReceipt = z.infer<typeof OrderReceipt>;
+
+const StepView = z
+  .object({
+    step: Step,
+    state: z.enum(["started", "succeeded", "refused", "failed", "barred"]),
+    attempt: z.int().meta({ description: "Which attempt this is, or which is due next." }),
+    retryAt: Instant.nullable(),
+    reference: z.string().nullable().meta({ description: "The provider's own name for what it did." }),
+    lastFailure: z.string().nullable(),
+  })
+  .meta({ id: "OrderStep" });
+
+export const OrderView = z
+  .object({
+    id: OrderId,
+    status: OrderStatus,
+    version: z.int().meta({ description: "Grows by one with each change; also the ETag." }),
+    priority: Priority,
+    track: TrackName,
+    stage: z.string().nullable(),
+    reason: z.string().nullable().meta({ description: "Why it failed, was cancelled, is held or parked." }),
+    cause: Cause.nullable(),
+    reference: z.string().nullable(),
+    currency: Currency,
+    total: Amount,
+    lines: z.array(OrderLine),
+    charges: z.array(Charge),
+    customer: Customer,
+    shipTo: Address,
+    steps: z.array(StepView),
+    placedAt: Instant,
+    startedAt: Instant.nullable(),
+    confirmedAt: Instant.nullable(),
+    updatedAt: Instant,
+    links: Links,
+  })
+  .meta({ id: "Order" });
+export type OrderView = z.infer<typeof OrderView>;
+
+export const OrderListItem = z
+  .object({
+    id: OrderId,
+    status: OrderStatus,
+    version: z.int(),
+    priority: Priority,
+    track: TrackName,
+    stage: z.string().nullable(),
+    reason: z.string().nullable(),
+    attention: Attention.nullable().meta({ description: "Why a person should look at it." }),
+    causeClass: CauseClass.nullable(),
+    fingerprint: z.string().nullable().meta({ description: "What its cause has in common with the causes of others." }),
+    reference: z.string().nullable(),
+    customerId: z.string().nullable(),
+    currency: Currency,
+    total: Amount,
+    lineCount: z.int(),
+    placedAt: Instant,
+    startedAt: Instant.nullable(),
+    confirmedAt: Instant.nullable(),
+    updatedAt: Instant,
+    links: Links,
+  })
+  .meta({ id: "OrderListItem" });
+
+export const OrderList = z
+  .object({
+    orders: z.array(OrderListItem),
+    nextCursor: z.string().nullable().meta({ description: "Send it as `cursor` for the next page; null on the last." }),
+  })
+  .meta({ id: "OrderList" });
+
+export const TimelineEntry = z
+  .object({ version: z.int(), at: Instant, type: z.string(), data: z.record(z.string(), z.unknown()) })
+  .meta({ id: "TimelineEntry" });
+
+export const Timeline = z.object({ id: OrderId, events: z.array(TimelineEntry) }).meta({ id: "Timeline" });
+
+export const DiagnosisView = z
+  .object({
+    id: OrderId,
+    status: OrderStatus,
+    situation: z.enum([
+      "in_lane",
+      "running",
+      "between_steps",
+      "waiting_for_retry",
+      "waiting_for_provider",
+      "about_to_be_parked",
+      "held",
+      "waiting_for_stage",
+      "stage_overran",
+      "quarantined",
+      "at_rest",
+    ]),
+    sentence: z.string().meta({ description: "All of it in plain words." }),
+    undoing: z.boolean(),
+    since: Instant,
+    steps: z.array(Step).meta({ description: "The steps that are out, due or waiting." }),
+    provider: z
+      .object({ name: ProviderName, state: z.enum(["closed", "open", "half_open", "paused"]), since: Instant.nullable(), waiting: z.int() })
+      .nullable(),
+    nextWakeAt: Instant.nullable().meta({ description: "When the order looks for itself, whatever else happens." }),
+    attempts: z.array(
+      z.object({
+        step: Step,
+        epoch: z.int(),
+        at: Instant,
+        result: z.enum(["succeeded", "refused", "failed", "barred", "late"]),
+        detail: z.string().nullable(),
+      }),
+    ),
+    actions: z.array(z.enum(["cancel", "expedite", "approve", "reject", "stage", "correct", "redrive", "resume_provider", "none"])),
+  })
+  .meta({ id: "Diagnosis" });
+
+/** One error of the body, with a JSON Pointer (RFC 6901) to where it is. */
+export const FieldError = z.object({ pointer: z.string(), detail: z.string() }).meta({ id: "FieldError" });
+
+/** RFC 9457. `type` is stable; `detail` is for people. */
+export const Problem = z
+  .object({
+    type: z.string().meta({ example: "urn:orderline:problem:invalid-request" }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    errors: z.array(FieldError).optional(),
+  })
+  .catchall(z.unknown())
+  .meta({ id: "Problem" });
+export type Problem = z.infer<typeof Problem>;
+
+/** As many orders as fit in one `sendBatch` of hints. */
+export const MAX_BATCH_ORDERS = 100;
+
+/** Each order is judged by itself, so what it holds is not validated here: one bad order spoils no other. */
+export const PlaceOrders = z
+  .strictObject({
+    orders: z
+      .array(z.strictObject({ idempotencyKey: IdempotencyKey, order: z.unknown() }))
+      .min(1)
+      .max(MAX_BATCH_ORDERS),
+  })
+  .meta({ id: "PlaceOrders" });
+
+export const PlaceOrdersResult = z
+  .object({
+    results: z.array(
+      z.object({
+        idempotencyKey: IdempotencyKey,
+        status: z.int().meta({ description: "The status that the order would have got by itself." }),
+        replayed: z.boolean(),
+        receipt: OrderReceipt.nullable(),
+        problem: Problem.nullable(),
+      }),
+    ),
+  })
+  .meta({ id: "PlaceOrdersResult" });
+
+export const StockView = z
+  .object({
+    sku: z.string(),
+    tracked: z.boolean().meta({ description: "False: never stocked, made to order, always available." }),
+    onHand: z.int(),
+    available: z.int(),
+    reserved: z.int(),
+  })
+  .meta({ id: "Stock" });
