@@ -1,0 +1,229 @@
+/**
+ * What an order does when it is told something: the events that follow, or a refusal. A command that already took effect
+ * decides nothing, so it can be repeated. Time and randomness are arguments.
+ */
+import type { Correction, OrderEvent, PlacedOrder } from "../contract/events.ts";
+import type { Cause, OrderStatus, ProviderName, Step } from "../contract/order.ts";
+import type { ProviderAnswer } from "../providers/ports.ts";
+import type { Lane } from "./lanes.ts";
+import { evolve, isAtRest, type OrderState, type StepState } from "./order.ts";
+import { follow, plan, stageDeadlineOf } from "./progress.ts";
+import { retryDelayMs } from "./retry.ts";
+import { isUndo } from "./saga.ts";
+import { nextStage, TRACKS } from "./tracks.ts";
+
+/** What people and other systems may ask of an order that exists. `by` names who, for the journal. */
+export type OrderCommand =
+  | { readonly type: "CancelOrder"; readonly by: string; readonly reason?: string | undefined }
+  | { readonly type: "ExpediteOrder" }
+  | { readonly type: "ApproveOrder"; readonly by: string; readonly note?: string | undefined }
+  | { readonly type: "RejectOrder"; readonly by: string; readonly note?: string | undefined }
+  | { readonly type: "ReachStage"; readonly stage: string; readonly by: string }
+  | { readonly type: "CorrectOrder"; readonly by: string; readonly why: string; readonly changes: Correction }
+  | { readonly type: "RedriveOrder"; readonly by: string; readonly note?: string | undefined };
+
+/** Why a command was not carried out; nothing was changed. */
+export type CommandRefusal =
+  | { readonly reason: "wrong_status"; readonly command: OrderCommand["type"]; readonly status: OrderStatus; readonly detail: string }
+  | { readonly reason: "wrong_stage"; readonly wanted: string; readonly next: string | null; readonly detail: string };
+
+export type Decision = { readonly events: readonly OrderEvent[] } | { readonly refusal: CommandRefusal };
+
+const NOTHING: Decision = { events: [] };
+
+/** An accepted order, together with the intents of its first group: one commit holds both. */
+export function decidePlace(order: PlacedOrder, at: number): OrderEvent[] {
+  const placed: OrderEvent = { type: "OrderPlaced", order };
+  return [placed, ...follow(evolve(null, placed, at), at)];
+}
+
+/** What a command changes. What it sets in motion (an undo, the next group) is begun by the order's next run, not here. */
+export function decide(state: OrderState, command: OrderCommand): Decision {
+  switch (command.type) {
+    case "CancelOrder":
+      if (state.ending?.status === "cancelled" && state.status !== "quarantined") return NOTHING;
+      if (state.ending || isAtRest(state.status) || state.status === "in_fulfilment") {
+        if (state.status !== "quarantined") return refused(state, command, "it can no longer be cancelled");
+      }
+      return { events: [{ type: "CancellationRequested", by: command.by, ...optional("reason", command.reason) }] };
+    case "ExpediteOrder":
+      if (state.priority === "expedited") return NOTHING;
+      if (state.status !== "accepted" && state.status !== "processing") return refused(state, command, "there is nothing left to hurry");
+      return { events: [{ type: "OrderPromoted", because: "requested" }] };
+    case "ApproveOrder":
+      if (state.approved) return NOTHING;
+      if (state.status !== "held") return refused(state, command, "only a held order is approved");
+      return { events: [{ type: "OrderApproved", by: command.by, ...optional("note", command.note) }] };
+    case "RejectOrder":
+      if (state.ending?.reason === REJECTED) return NOTHING;
+      if (state.status !== "held") return refused(state, command, "only a held order is rejected");
+      return { events: [rejection(command.by, command.note)] };
+    case "ReachStage":
+      return decideStage(state, command);
+    case "CorrectOrder":
+      if (isContained(command.changes, state.order)) return NOTHING;
+      if (state.status !== "quarantined") return refused(state, command, "only a quarantined order is corrected");
+      return { events: [{ type: "OrderCorrected", by: command.by, why: command.why, changes: command.changes }] };
+    case "RedriveOrder":
+      if (state.redriven) return NOTHING;
+      if (state.status !== "quarantined") return refused(state, command, "only a quarantined order is redriven");
+      return { events: [{ type: "OrderRedriven", by: command.by, ...optional("note", command.note) }] };
+  }
+}
+
+/** Parks an order that technology could not carry on. One that is at rest, confirmed or parked already is left alone. */
+export function decideQuarantine(state: OrderState, cause: Cause): OrderEvent[] {
+  const parkable = state.status === "accepted" || state.status === "processing" || state.status === "cancelling";
+  return parkable ? [{ type: "OrderQuarantined", cause }] : [];
+}
+
+/** What a passed deadline means; `at` is when it was noticed. */
+export function decideDeadlines(state: OrderState, lane: Lane, at: number): OrderEvent[] {
+  const events: OrderEvent[] = [];
+  const planned = plan(state, at);
+  if (planned.kind === "stuck") events.push(...decideQuarantine(state, planned.cause));
+  if (state.status === "held" && state.hold && at >= state.hold.until) {
+    events.push({ type: "OrderRejected", by: "deadline", refusal: { reason: "review_timeout", detail: "nobody decided in time" } });
+  }
+  if (
+    state.status === "accepted" &&
+    lane.agesAfterMs !== null &&
+    at - state.placedAt >= lane.agesAfterMs &&
+    state.priority === "standard"
+  ) {
+    events.push({ type: "OrderPromoted", because: "aged" });
+  }
+  const stageDeadline = stageDeadlineOf(state);
+  if (stageDeadline !== null && at >= stageDeadline) events.push({ type: "StageOverran", stage: state.stage ?? state.status });
+  return events;
+}
+
+/** One call's answer, with the epoch that it was made in. */
+export interface Outcome {
+  readonly step: Step;
+  readonly epoch: number;
+  readonly answer: ProviderAnswer;
+}
+
+/** A step that is not attempted because its provider is not to be called. */
+export interface Barred {
+  readonly step: Step;
+  readonly provider: ProviderName;
+  readonly since: number;
+}
+
+/**
+ * The answers of one group, together with what follows from them: the next group's intents, or the order's end.
+ * @param startedAt when the run that made the calls began; journaled once, as the end of the order's wait in its lane
+ * @param random uniform in [0, 1), one draw per outcome, for the retries' jitter
+ */
+export function decideOutcomes(
+  state: OrderState,
+  outcomes: readonly Outcome[],
+  { startedAt, at, lane, random }: { startedAt: number; at: number; lane: Lane; random: () => number },
+): OrderEvent[] {
+  const events: OrderEvent[] = state.startedAt === null ? [{ type: "OrderStarted", startedAt }] : [];
+  for (const outcome of outcomes) events.push(record(state, outcome, lane, at, random()));
+  const after = events.reduce<OrderState>((before, event) => evolve(before, event, at), state);
+  return [...events, ...follow(after, at)];
+}
+
+/**
+ * What is journaled before a run takes up calls that another run may have begun and died in. The first such run only
+ * marks the order as started. From then on an open intent is a lost attempt: it counts, and the next one has a higher
+ * epoch, so that an order whose calls keep killing its actor is parked instead of killing it for ever.
+ */
+export function decideResume(state: OrderState, due: readonly Step[], lane: Lane, at: number): OrderEvent[] {
+  if (state.startedAt === null) return [{ type: "OrderStarted", startedAt: at }];
+  return due.flatMap((step): OrderEvent[] => {
+    const { phase, epoch, failures } = state.steps[step] as StepState;
+    if (phase === "barred") return [];
+    if (phase === "failed") return [{ type: "StepStarted", step, epoch }];
+    const last = failures + 1 >= lane.retry.maxAttempts;
+    const lost = { type: "StepFailed", step, epoch, failure: "unknown", detail: "the run that made the call died" } as const;
+    return last
+      ? [{ ...lost, retryAt: null }]
+      : [
+          { ...lost, retryAt: at },
+          { type: "StepStarted", step, epoch: epoch + 1 },
+        ];
+  });
+}
+
+/** The steps that wait for their provider now and did not before. */
+export function decideBarred(state: OrderState, barred: readonly Barred[]): OrderEvent[] {
+  return barred
+    .filter(({ step }) => state.steps[step]?.phase !== "barred")
+    .map(({ step, provider, since }) => ({ type: "StepBarred", step, provider, since }));
+}
+
+function record(state: OrderState, { step, epoch, answer }: Outcome, lane: Lane, at: number, random: number): OrderEvent {
+  const current = state.steps[step];
+  if (current === undefined || current.epoch !== epoch || current.phase === "succeeded" || current.phase === "refused") {
+    return {
+      type: "LateAnswerRecorded",
+      step,
+      epoch,
+      outcome: answer.outcome,
+      ...(answer.outcome === "succeeded" && { facts: answer.facts }),
+    };
+  }
+  switch (answer.outcome) {
+    case "succeeded":
+      return { type: "StepSucceeded", step, epoch, facts: answer.facts };
+    case "refused":
+      if (mayBeRefused(step)) return { type: "StepRefused", step, epoch, refusal: answer.refusal };
+      return { type: "StepFailed", step, epoch, failure: "refused", detail: answer.refusal.reason, retryAt: null };
+    case "failed": {
+      const delay = retryDelayMs(lane.retry, answer, current.failures + 1, random);
+      return {
+        type: "StepFailed",
+        step,
+        epoch,
+        failure: answer.failure,
+        detail: answer.detail,
+        retryAt: delay === null ? null : at + delay,
+      };
+    }
+  }
+}
+
+/** A refused undo or confirmation must not undo the order: the money has moved, so a person has to look. */
+const mayBeRefused = (step: Step): boolean => !isUndo(step) && step !== "confirm";
+
+function decideStage(state: OrderState, command: OrderCommand & { type: "ReachStage" }): Decision {
+  const { track } = state.order;
+  const stages = TRACKS[track].stages.map((stage) => stage.name);
+  const reached = state.stage === null ? -1 : stages.indexOf(state.stage);
+  const wanted = stages.indexOf(command.stage);
+  if (wanted >= 0 && wanted <= reached) return NOTHING;
+  if (state.status !== "confirmed" && state.status !== "in_fulfilment") return refused(state, command, "its track has not begun");
+  const next = nextStage(track, state.stage);
+  if (next?.name !== command.stage) {
+    const detail = next ? `the next stage of the ${track} track is ${next.name}` : `the ${track} track has ended`;
+    return { refusal: { reason: "wrong_stage", wanted: command.stage, next: next?.name ?? null, detail } };
+  }
+  const reachedStage: OrderEvent = { type: "StageReached", stage: command.stage, by: command.by };
+  return { events: wanted === stages.length - 1 ? [reachedStage, { type: "OrderCompleted" }] : [reachedStage] };
+}
+
+/** Whether a correction changes nothing. Both sides were parsed by the same schemas, so equal values have equal texts. */
+const isContained = (changes: Correction, order: PlacedOrder): boolean =>
+  Object.entries(changes).every(([field, value]) => JSON.stringify(value) === JSON.stringify(order[field as keyof Correction]));
+
+const REJECTED = "rejected";
+
+const rejection = (by: string, note: string | undefined): OrderEvent => ({
+  type: "OrderRejected",
+  by,
+  refusal: { reason: REJECTED, ...optional("detail", note) },
+});
+
+const refused = (state: OrderState, command: OrderCommand, why: string): Decision => ({
+  refusal: { reason: "wrong_status", command: command.type, status: state.status, detail: `the order is ${state.status}: ${why}` },
+});
+
+/** An optional field that is absent, not present and undefined: stored JSON then holds only what was said. */
+function optional<Key extends string>(key: Key, value: string | undefined): { [K in Key]?: string } {
+  return (value === undefined ? {} : { [key]: value }) as { [K in Key]?: string };
+}

@@ -1,0 +1,216 @@
+/**
+ * Why an order is where it is: what it does or waits for, since when, what was tried, when it looks for itself next, and
+ * what a person can do. As data for machines and as one plain sentence for whoever was woken at three in the morning.
+ */
+import type { Commit, OrderEvent } from "../contract/events.ts";
+import type { OrderStatus, ProviderName, Step } from "../contract/order.ts";
+import type { BreakerState } from "./breaker.ts";
+import { isAtRest, type OrderState, type StepState } from "./order.ts";
+import { openSteps, plan, stageDeadlineOf } from "./progress.ts";
+import { nextStage } from "./tracks.ts";
+
+export type Situation =
+  | "in_lane"
+  | "running"
+  | "between_steps"
+  | "waiting_for_retry"
+  | "waiting_for_provider"
+  | "about_to_be_parked"
+  | "held"
+  | "waiting_for_stage"
+  | "stage_overran"
+  | "quarantined"
+  | "at_rest";
+
+export type Action = "cancel" | "expedite" | "approve" | "reject" | "stage" | "correct" | "redrive" | "resume_provider" | "none";
+
+export interface Attempt {
+  readonly step: Step;
+  readonly epoch: number;
+  readonly at: number;
+  readonly result: "succeeded" | "refused" | "failed" | "barred" | "late";
+  readonly detail: string | null;
+}
+
+export interface Diagnosis {
+  readonly status: OrderStatus;
+  readonly situation: Situation;
+  readonly undoing: boolean;
+  /** When it came to be so, in milliseconds. */
+  readonly since: number;
+  /** The steps that are out, due or waiting. */
+  readonly steps: readonly Step[];
+  readonly provider: { readonly name: ProviderName; readonly breaker: BreakerState; readonly waiting: number } | null;
+  /** When it looks for itself, whatever else happens; null when it waits for nothing but a person, or is at rest. */
+  readonly nextWakeAt: number | null;
+  readonly attempts: readonly Attempt[];
+  readonly actions: readonly Action[];
+  readonly sentence: string;
+}
+
+/** What the actor knows besides its journal. */
+export interface Circumstances {
+  readonly now: number;
+  readonly alarmAt: number | null;
+  /** Whether calls of this order are out at this moment. */
+  readonly running: boolean;
+  /** The breaker that bars the order, when one does and it could be asked. */
+  readonly provider: Diagnosis["provider"];
+}
+
+/** Attempts shown; an order that has had more shows its newest ones. */
+const MAX_ATTEMPTS = 50;
+
+export function diagnose(state: OrderState, journal: readonly Commit[], circumstances: Circumstances): Diagnosis {
+  const situation = situationOf(state, circumstances);
+  const open = openSteps(state);
+  const diagnosis = {
+    status: state.status,
+    situation,
+    undoing: state.ending !== null && !isAtRest(state.status),
+    since: sinceOf(state, situation),
+    steps: open.map(([name]) => name),
+    provider: situation === "waiting_for_provider" ? circumstances.provider : null,
+    nextWakeAt: circumstances.alarmAt,
+    attempts: journal.flatMap(({ at, events }) => events.flatMap((event) => attemptOf(event, at))).slice(-MAX_ATTEMPTS),
+    actions: actionsFor(state, situation),
+  };
+  return { ...diagnosis, sentence: sentenceOf(state, diagnosis, circumstances) };
+}
+
+function situationOf(state: OrderState, { now, running }: Circumstances): Situation {
+  if (isAtRest(state.status)) return "at_rest";
+  switch (state.status) {
+    case "held":
+    case "quarantined":
+      return state.status;
+    case "confirmed":
+    case "in_fulfilment":
+      return state.stageOverran ? "stage_overran" : "waiting_for_stage";
+    default:
+  }
+  if (running) return "running";
+  if (openSteps(state).some(([, step]) => step.phase === "barred")) return "waiting_for_provider";
+  if (state.status === "accepted") return "in_lane";
+  switch (plan(state, now).kind) {
+    case "stuck":
+      return "about_to_be_parked";
+    case "wait":
+      return "waiting_for_retry";
+    case "call":
+    case "idle":
+      return "between_steps";
+  }
+}
+
+function sinceOf(state: OrderState, situation: Situation): number {
+  if (situation === "waiting_for_stage" || situation === "stage_overran") return state.stageSince ?? state.updatedAt;
+  const barred = openSteps(state).flatMap(([, { barredSince }]) => (barredSince === null ? [] : [barredSince]));
+  if (situation === "waiting_for_provider" && barred.length > 0) return Math.min(...barred);
+  return state.updatedAt;
+}
+
+function attemptOf(event: OrderEvent, at: number): Attempt[] {
+  switch (event.type) {
+    case "StepSucceeded":
+      return [{ step: event.step, epoch: event.epoch, at, result: "succeeded", detail: event.facts.reference ?? null }];
+    case "StepRefused":
+      return [{ step: event.step, epoch: event.epoch, at, result: "refused", detail: event.refusal.reason }];
+    case "StepFailed":
+      return [{ step: event.step, epoch: event.epoch, at, result: "failed", detail: `${event.failure}: ${event.detail}` }];
+    case "StepBarred":
+      return [{ step: event.step, epoch: 0, at, result: "barred", detail: event.provider }];
+    case "LateAnswerRecorded":
+      return [{ step: event.step, epoch: event.epoch, at, result: "late", detail: event.outcome }];
+    default:
+      return [];
+  }
+}
+
+function actionsFor(state: OrderState, situation: Situation): Action[] {
+  const cancel: Action[] = state.ending === null ? ["cancel"] : [];
+  switch (situation) {
+    case "at_rest":
+    case "about_to_be_parked":
+      return ["none"];
+    case "held":
+      return ["approve", "reject", "cancel"];
+    case "quarantined":
+      return state.cause?.class === "poison" || state.cause?.class === "refused" ? ["correct", "redrive", "cancel"] : ["redrive", "cancel"];
+    case "waiting_for_stage":
+    case "stage_overran":
+      return state.status === "confirmed" ? ["stage", "cancel"] : ["stage"];
+    case "waiting_for_provider":
+      return ["resume_provider", ...cancel];
+    case "in_lane":
+      return state.priority === "standard" ? ["expedite", ...cancel] : cancel;
+    default:
+      return cancel.length > 0 ? cancel : ["none"];
+  }
+}
+
+const clock = (millis: number): string => `${new Date(millis).toISOString().slice(11, 19)} UTC`;
+
+/** A deadline may be days away, so it has a date. */
+const deadline = (millis: number): string => `${new Date(millis).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+
+/** A span as a person says it: the largest unit that fits, and never "in -3 s". */
+function span(millis: number): string {
+  const seconds = Math.max(0, Math.round(millis / 1_000));
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
+
+function sentenceOf(state: OrderState, diagnosis: Omit<Diagnosis, "sentence">, { now, provider }: Circumstances): string {
+  const since = `since ${clock(diagnosis.since)}`;
+  const steps = diagnosis.steps.join(", ");
+  const wake = diagnosis.nextWakeAt === null ? "It has no alarm armed." : `It looks for itself in ${span(diagnosis.nextWakeAt - now)}.`;
+  const undoing = diagnosis.undoing ? ` It is being undone (${state.ending?.reason}).` : "";
+  const retries = openSteps(state).filter(([, step]) => step.phase === "failed");
+  switch (diagnosis.situation) {
+    case "in_lane":
+      return `Waiting for its turn in the ${state.priority} lane ${since}; under pressure a start is deferred by up to 30 s.${undoing} ${wake}`;
+    case "running":
+      return `Its calls are out now: ${steps}.${undoing} Each is given up after 10 s and tried again. ${wake}`;
+    case "between_steps":
+      return `Ready for ${steps || "its next step"} ${since} and waiting for a hint.${undoing} ${wake}`;
+    case "waiting_for_retry":
+      return `Waiting to try again: ${retries.map(retryOf(now)).join("; ")}.${undoing} ${wake}`;
+    case "waiting_for_provider":
+      return `${providerOf(provider, now, diagnosis.since)} This order waits with ${steps} and spends no retry.${undoing} ${wake}`;
+    case "about_to_be_parked":
+      return `Out of retries with ${steps}; it will be parked in front of a person. ${wake}`;
+    case "held":
+      return `Held for a person by the risk screening ${since}: ${state.hold?.flags.join(", ")}. Nobody deciding by ${deadline(state.hold?.until ?? 0)} rejects it.`;
+    case "waiting_for_stage":
+      return `Confirmed and waiting for the stage ${nextStage(state.order.track, state.stage)?.name ?? "after the last"}, which is due by ${deadline(stageDeadlineOf(state) ?? now)}.`;
+    case "stage_overran":
+      return `The stage ${state.stage ?? "confirmed"} has taken longer than its budget, ${since}; somebody should look where the goods are.`;
+    case "quarantined":
+      return `Parked ${since}: ${state.cause?.step ?? "the order"} failed as ${state.cause?.class}, last heard: ${state.cause?.detail}.${undoing} Nothing moves it but a person.`;
+    case "at_rest":
+      return `At rest ${since}: ${state.status}${state.ending ? ` (${state.ending.reason})` : ""}. Nothing is left to do.`;
+  }
+}
+
+const retryOf =
+  (now: number) =>
+  ([name, { failures, retryAt, lastFailure }]: [Step, StepState]): string =>
+    `${name} failed ${failures} ${failures === 1 ? "time" : "times"}, last with "${lastFailure?.detail ?? "no answer"}", next attempt in ${span((retryAt ?? now) - now)}`;
+
+function providerOf(provider: Diagnosis["provider"], now: number, since: number): string {
+  if (!provider) return `Its provider has not been called since ${clock(since)}.`;
+  const { name, breaker, waiting } = provider;
+  const orders = `${waiting} ${waiting === 1 ? "order" : "orders"} waiting`;
+  switch (breaker.state) {
+    case "closed":
+      return `${name} works again; ${orders} to be let go.`;
+    case "open":
+      return `${name} unavailable since ${clock(breaker.since)} (${breaker.why}), ${orders}, next probe in ${span(breaker.probeAt - now)}.`;
+    case "half_open":
+      return `${name} unavailable since ${clock(breaker.since)} (${breaker.why}), ${orders}, a probe is out.`;
+    case "paused":
+      return `${name} paused by a person since ${clock(breaker.since)} (${breaker.why}), ${orders}; only a person lets them go.`;
+  }
+}

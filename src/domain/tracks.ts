@@ -1,0 +1,47 @@
+/** What happens to an order after it is confirmed: named stages, each with a time budget. Adding a track is adding a row here. */
+import type { TrackName } from "../contract/order.ts";
+
+export interface Stage {
+  readonly name: string;
+  /** How long an order may stay in this stage before a person is told, in milliseconds. */
+  readonly budgetMs: number;
+}
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+/** The budget of `confirmed` itself is how long the first stage may take to begin. The last stage ends the order. */
+export const TRACKS: Readonly<Record<TrackName, { readonly firstStageWithinMs: number; readonly stages: readonly [Stage, ...Stage[]] }>> = {
+  retail: {
+    firstStageWithinMs: 24 * HOUR,
+    stages: [
+      { name: "picking", budgetMs: 24 * HOUR },
+      { name: "packing", budgetMs: 12 * HOUR },
+      { name: "shipped", budgetMs: 10 * 24 * HOUR },
+      { name: "delivered", budgetMs: 0 },
+    ],
+  },
+  bakery: {
+    firstStageWithinMs: 10 * MINUTE,
+    stages: [
+      { name: "preparation", budgetMs: 20 * MINUTE },
+      { name: "baking", budgetMs: 90 * MINUTE },
+      { name: "quality_check", budgetMs: 15 * MINUTE },
+      { name: "packaging", budgetMs: 20 * MINUTE },
+      { name: "out_for_delivery", budgetMs: 2 * HOUR },
+      { name: "delivered", budgetMs: 0 },
+    ],
+  },
+};
+
+/** The stage after `current` (null: none reached yet), or undefined when `current` is the last. */
+export function nextStage(track: TrackName, current: string | null): Stage | undefined {
+  const { stages } = TRACKS[track];
+  return current === null ? stages[0] : stages[stages.findIndex((stage) => stage.name === current) + 1];
+}
+
+/** Time allowed from reaching `current` to the next stage. */
+export function stageBudgetMs(track: TrackName, current: string | null): number {
+  const { firstStageWithinMs, stages } = TRACKS[track];
+  return current === null ? firstStageWithinMs : (stages.find((stage) => stage.name === current)?.budgetMs ?? firstStageWithinMs);
+}

@@ -1,0 +1,349 @@
+import { describe, expect, it } from "vitest";
+import type { OrderEvent } from "../../src/contract/events.ts";
+import type { Step } from "../../src/contract/order.ts";
+import { decide, decideDeadlines, decideOutcomes, decideQuarantine, decideResume, type Outcome } from "../../src/domain/decide.ts";
+import { LANES } from "../../src/domain/lanes.ts";
+import type { OrderState } from "../../src/domain/order.ts";
+import { HOLD_MS } from "../../src/domain/progress.ts";
+import type { ProviderAnswer } from "../../src/providers/ports.ts";
+import { accepted, captured, confirmed, failed, firstGroupDone, given, started, stateAfter, succeeded, T0 } from "../support/orders.ts";
+
+const NOW = T0 + 60_000;
+const lane = LANES.standard;
+
+const done: ProviderAnswer = { outcome: "succeeded", facts: { reference: "r" } };
+const declined: ProviderAnswer = { outcome: "refused", refusal: { reason: "card_declined" } };
+const unavailable: ProviderAnswer = { outcome: "failed", failure: "transient", detail: "503" };
+const answer = (step: Step, given: ProviderAnswer = done, epoch = 1): Outcome => ({ step, epoch, answer: given });
+
+const answered =
+  (...outcomes: Outcome[]) =>
+  (state: OrderState) =>
+    decideOutcomes(state, outcomes, { startedAt: NOW, at: NOW, lane, random: () => 0.5 });
+const cancel = (state: OrderState) => decide(state, { type: "CancelOrder", by: "ada" });
+
+describe("When an order is accepted", () => {
+  it("holds the intents of its first group in the commit that accepts it", () => {
+    expect(accepted().map((event) => ("step" in event ? event.step : event.type))).toEqual([
+      "OrderPlaced",
+      "screen",
+      "authorize",
+      "reserve",
+    ]);
+  });
+
+  it("starts routing when screening, authorization and reservation have all succeeded", () =>
+    given(accepted())
+      .when(answered(answer("screen"), answer("authorize"), answer("reserve")))
+      .thenHappens([
+        { type: "OrderStarted", startedAt: NOW },
+        { step: "screen" },
+        { step: "authorize" },
+        { step: "reserve" },
+        { type: "StepStarted", step: "route", epoch: 1 },
+      ]));
+
+  it("starts nothing further while one step of the group waits for its retry", () =>
+    given(accepted())
+      .when(answered(answer("screen"), answer("authorize"), answer("reserve", unavailable)))
+      .thenHappens([
+        { type: "OrderStarted" },
+        { step: "screen" },
+        { step: "authorize" },
+        { type: "StepFailed", step: "reserve", retryAt: NOW + 500 },
+      ]));
+
+  it("undoes what is done or unknown, but not what was refused, when a step is declined", () =>
+    given(accepted())
+      .when(answered(answer("screen"), answer("authorize", declined), answer("reserve")))
+      .thenHappens([
+        { type: "OrderStarted" },
+        { step: "screen" },
+        { type: "StepRefused", step: "authorize" },
+        { step: "reserve" },
+        { type: "StepStarted", step: "release" },
+      ]));
+
+  it("is held when screening flags it, with a deadline for the person", () =>
+    given(accepted())
+      .when(
+        answered(
+          { ...answer("screen"), answer: { outcome: "succeeded", facts: { flags: ["amount"] } } },
+          answer("authorize"),
+          answer("reserve"),
+        ),
+      )
+      .thenHappens([{ type: "OrderStarted" }, {}, {}, {}, { type: "OrderHeld", flags: ["amount"], until: NOW + HOLD_MS }]));
+});
+
+describe("When an order is on its way", () => {
+  it("captures the payment and commits the stock side by side", () =>
+    given(...firstGroupDone())
+      .when(answered(answer("route")))
+      .thenHappens([{ type: "StepSucceeded", step: "route" }, { step: "capture" }, { step: "commit" }]));
+
+  it("is confirmed only after the customer was told", () => {
+    given(...captured())
+      .when(answered(answer("confirm")))
+      .thenHappens([{ step: "confirm" }, { type: "OrderConfirmed" }]);
+  });
+
+  it("parks, and does not undo, an order whose confirmation is refused, because the money has moved", () =>
+    given(...captured())
+      .when(answered(answer("confirm", declined)))
+      .thenHappens([{ type: "StepFailed", step: "confirm", failure: "refused", retryAt: null }]));
+
+  it("gives up a step after its last attempt", () => {
+    const failures = Array.from({ length: lane.retry.maxAttempts - 1 }, (_, index): OrderEvent[] => [failed("route", index + 1, T0)]);
+    given(...firstGroupDone(), ...failures)
+      .when(answered(answer("route", unavailable, lane.retry.maxAttempts)))
+      .thenHappens([{ type: "StepFailed", step: "route", epoch: lane.retry.maxAttempts, retryAt: null }]);
+  });
+
+  it("never retries poison", () =>
+    given(...firstGroupDone())
+      .when(answered(answer("route", { outcome: "failed", failure: "poison", detail: "400" })))
+      .thenHappens([{ type: "StepFailed", failure: "poison", retryAt: null }]));
+
+  it("waits at least as long as the provider asks", () =>
+    given(...firstGroupDone())
+      .when(answered(answer("route", { outcome: "failed", failure: "transient", detail: "429", retryAfterMs: 7_000 })))
+      .thenHappens([{ type: "StepFailed", retryAt: NOW + 7_500 }]));
+
+  it("records an answer of an older epoch and ignores it", () =>
+    given(...firstGroupDone(), [failed("route", 1, T0)])
+      .when(answered(answer("route", done, 1)))
+      .thenHappens([{ type: "LateAnswerRecorded", step: "route", epoch: 1, outcome: "succeeded" }]));
+});
+
+describe("When an order is cancelled", () => {
+  it("undoes the last effect first", () => {
+    const cancelling: OrderEvent = { type: "CancellationRequested", by: "ada" };
+    const undone = (journal: OrderEvent[][], ...steps: Step[]): string[] => {
+      const [next] = [answered()(stateAfter(...journal))];
+      const begun = next.filter((event) => event.type === "StepStarted").map((event) => event.step);
+      if (begun.length === 0) return [...steps, next.at(-1)?.type ?? "nothing"];
+      return undone([...journal, [...next], begun.map((step) => succeeded(step))], ...steps, ...begun);
+    };
+    expect(undone([...confirmed(), [cancelling]])).toEqual(["refund", "unroute", "release", "OrderCancelled"]);
+    expect(undone([...firstGroupDone(), [cancelling]])).toEqual(["unroute", "void", "release", "OrderCancelled"]);
+    expect(undone([accepted(), [cancelling]])).toEqual(["void", "release", "OrderCancelled"]);
+  });
+
+  it("voids and refunds when nobody knows whether the capture happened", () => {
+    const journal = [
+      ...firstGroupDone(),
+      [succeeded("route"), started("capture"), started("commit")],
+      [{ type: "CancellationRequested", by: "ada" } as OrderEvent],
+    ];
+    expect(
+      answered()(stateAfter(...journal, [started("refund")], [succeeded("refund")], [started("unroute")], [succeeded("unroute")])),
+    ).toMatchObject([{ step: "void" }, { step: "release" }]);
+  });
+
+  it("changes nothing the second time", () =>
+    given(accepted(), [{ type: "CancellationRequested", by: "ada" }])
+      .when(cancel)
+      .thenNothingHappened());
+
+  it("is refused once the goods are being picked", () =>
+    given(...confirmed(), [{ type: "StageReached", stage: "picking", by: "ada" }])
+      .when(cancel)
+      .thenRefused({ reason: "wrong_status", status: "in_fulfilment" }));
+
+  it("undoes a second time, under another key, an effect that turns out to have come late", () => {
+    const cancelled: OrderEvent[][] = [
+      accepted(),
+      [{ type: "OrderStarted", startedAt: T0 }, succeeded("screen"), failed("authorize", 1, T0), succeeded("reserve")],
+      [{ type: "CancellationRequested", by: "ada" }],
+      [started("void"), started("release")],
+      [succeeded("void"), succeeded("release"), { type: "OrderCancelled" }],
+    ];
+    const late = answered(answer("authorize"))(stateAfter(...cancelled));
+    expect(late).toMatchObject([{ type: "LateAnswerRecorded", step: "authorize" }]);
+    const state = stateAfter(...cancelled, late);
+    expect(state.status).toBe("cancelling");
+    expect(state.steps.void).toMatchObject({ phase: "failed", round: 2, retryAt: 0 });
+  });
+});
+
+describe("When an undo is under way", () => {
+  it("is owed again when its step's effect comes late, because its own effect may have been too early", () => {
+    const journal: OrderEvent[][] = [
+      accepted(),
+      [{ type: "OrderStarted", startedAt: T0 }, succeeded("screen"), failed("authorize", 1, T0), succeeded("reserve")],
+      [{ type: "CancellationRequested", by: "ada" }],
+      [started("void"), started("release")],
+      [failed("void", 1, NOW), succeeded("release")],
+    ];
+    const state = stateAfter(...journal, answered(answer("authorize"))(stateAfter(...journal)));
+    expect(state.steps.void).toMatchObject({ phase: "failed", epoch: 3, round: 2, retryAt: 0 });
+  });
+});
+
+describe("When an undo keeps failing", () => {
+  it("is parked visibly, and a redrive tries the undo again", () => {
+    const stuck = stateAfter(
+      ...firstGroupDone(),
+      [{ type: "CancellationRequested", by: "ada" }],
+      [started("unroute")],
+      [failed("unroute", 1, null)],
+    );
+    const parked = decideDeadlines(stuck, lane, NOW);
+    expect(parked).toMatchObject([{ type: "OrderQuarantined", cause: { step: "unroute", class: "provider_down", detail: "503" } }]);
+    given(...firstGroupDone(), [{ type: "CancellationRequested", by: "ada" }], [started("unroute")], [failed("unroute", 1, null)], parked)
+      .when((state) => decide(state, { type: "RedriveOrder", by: "ada" }))
+      .thenHappens([{ type: "OrderRedriven" }]);
+  });
+});
+
+describe("When a parked order is redriven", () => {
+  const parked = (...events: OrderEvent[]): OrderEvent[][] => [
+    ...firstGroupDone(),
+    ...events.map((event) => [event]),
+    [{ type: "OrderQuarantined", cause: { class: "poison", step: "route", detail: "400" } }],
+  ];
+  const turnedDown: OrderEvent = { type: "StepFailed", step: "route", epoch: 2, failure: "poison", detail: "400", retryAt: null };
+  const correction: OrderEvent = { type: "OrderCorrected", by: "ada", why: "typo", changes: { shipTo: { country: "FR" } } };
+  const redriven: OrderEvent = { type: "OrderRedriven", by: "ada" };
+
+  it("asks under another key where the request was turned down and cannot have had its effect", () => {
+    expect(stateAfter(...parked(turnedDown), [redriven]).steps.route).toMatchObject({
+      phase: "failed",
+      retryAt: expect.any(Number),
+      round: 2,
+    });
+  });
+
+  it("keeps the key where an attempt before that may have had its effect", () => {
+    expect(stateAfter(...parked(failed("route", 1, T0), turnedDown), [redriven]).steps.route).toMatchObject({ round: 1, maybeDone: true });
+  });
+
+  it("asks under another key once a person has corrected the request", () => {
+    expect(stateAfter(...parked(failed("route", 1, T0), turnedDown), [correction], [redriven])).toMatchObject({
+      order: { shipTo: { country: "FR" } },
+      steps: { route: { round: 2, maybeDone: false } },
+    });
+  });
+});
+
+describe("When an order is held", () => {
+  const held = (): OrderEvent[][] => [
+    accepted(),
+    [
+      { type: "OrderStarted", startedAt: T0 },
+      { type: "StepSucceeded", step: "screen", epoch: 1, facts: { flags: ["amount"] } },
+      succeeded("authorize"),
+      succeeded("reserve"),
+      { type: "OrderHeld", flags: ["amount"], until: T0 + HOLD_MS },
+    ],
+  ];
+
+  it("goes on when it is approved", () => {
+    given(...held(), [{ type: "OrderApproved", by: "ada" }])
+      .when(answered())
+      .thenHappens([{ type: "StepStarted", step: "route" }]);
+  });
+
+  it("is undone when it is rejected", () => {
+    const rejected = decide(stateAfter(...held()), { type: "RejectOrder", by: "ada", note: "stolen card" });
+    given(...held(), "events" in rejected ? rejected.events : [])
+      .when(answered())
+      .thenHappens([{ step: "void" }, { step: "release" }]);
+  });
+
+  it("is rejected by its deadline, not before", () => {
+    given(...held())
+      .when((state) => decideDeadlines(state, lane, T0 + HOLD_MS - 1))
+      .thenNothingHappened();
+    given(...held())
+      .when((state) => decideDeadlines(state, lane, T0 + HOLD_MS))
+      .thenHappens([{ type: "OrderRejected", by: "deadline", refusal: { reason: "review_timeout" } }]);
+  });
+});
+
+describe("When an order waits in its lane", () => {
+  it("ages into the expedited lane, once", () => {
+    const aged = T0 + (lane.agesAfterMs ?? 0);
+    given(accepted())
+      .when((state) => decideDeadlines(state, lane, aged))
+      .thenHappens([{ type: "OrderPromoted", because: "aged" }]);
+    given(accepted(), [{ type: "OrderPromoted", because: "aged" }])
+      .when((state) => decideDeadlines(state, LANES.expedited, aged))
+      .thenNothingHappened();
+  });
+
+  it("is promoted by request, and a second request changes nothing", () => {
+    given(accepted())
+      .when((state) => decide(state, { type: "ExpediteOrder" }))
+      .thenHappens([{ type: "OrderPromoted", because: "requested" }]);
+    given(accepted(), [{ type: "OrderPromoted", because: "requested" }])
+      .when((state) => decide(state, { type: "ExpediteOrder" }))
+      .thenNothingHappened();
+  });
+});
+
+describe("When a run died with its calls out", () => {
+  const openSteps: Step[] = ["authorize", "reserve"];
+
+  it("only marks the order as started the first time, because nobody may have worked on it", () =>
+    given(accepted())
+      .when((state) => decideResume(state, openSteps, lane, NOW))
+      .thenHappens([{ type: "OrderStarted", startedAt: NOW }]));
+
+  it("counts the lost attempts and begins the next epoch", () =>
+    given(accepted(), [{ type: "OrderStarted", startedAt: T0 }])
+      .when((state) => decideResume(state, ["authorize"], lane, NOW))
+      .thenHappens([
+        { type: "StepFailed", step: "authorize", epoch: 1, failure: "unknown", retryAt: NOW },
+        { type: "StepStarted", step: "authorize", epoch: 2 },
+      ]));
+
+  it("parks an order whose calls keep killing its actor", () => {
+    const journal: OrderEvent[][] = [accepted(), [{ type: "OrderStarted", startedAt: T0 }]];
+    for (let runs = 0; runs < lane.retry.maxAttempts; runs++) journal.push(decideResume(stateAfter(...journal), ["authorize"], lane, NOW));
+    given(...journal)
+      .when((state) => decideDeadlines(state, lane, NOW))
+      .thenHappens([
+        { type: "OrderQuarantined", cause: { step: "authorize", class: "provider_down", detail: "the run that made the call died" } },
+      ]);
+  });
+});
+
+describe("When an order is confirmed", () => {
+  const reach = (stage: string) => (state: OrderState) => decide(state, { type: "ReachStage", stage, by: "ada" });
+
+  it("moves through the stages of its track in order, and completes with the last", () => {
+    const journal = confirmed();
+    for (const stage of ["picking", "packing", "shipped", "delivered"]) {
+      const decision = reach(stage)(stateAfter(...journal));
+      journal.push("events" in decision ? [...decision.events] : []);
+    }
+    expect(stateAfter(...journal)).toMatchObject({ status: "completed", stage: "delivered" });
+  });
+
+  it("refuses to skip a stage and says which is next", () =>
+    given(...confirmed())
+      .when(reach("shipped"))
+      .thenRefused({ reason: "wrong_stage", next: "picking" }));
+
+  it("ignores a stage that it has passed", () =>
+    given(...confirmed(), [{ type: "StageReached", stage: "picking", by: "ada" }])
+      .when(reach("picking"))
+      .thenNothingHappened());
+
+  it("notices once that a stage takes too long", () => {
+    const late = T0 + 48 * 60 * 60_000;
+    given(...confirmed())
+      .when((state) => decideDeadlines(state, lane, late))
+      .thenHappens([{ type: "StageOverran", stage: "confirmed" }]);
+    given(...confirmed(), [{ type: "StageOverran", stage: "confirmed" }])
+      .when((state) => decideDeadlines(state, lane, late))
+      .thenNothingHappened();
+  });
+
+  it("is not parked by a dead letter that comes too late", () =>
+    given(...confirmed())
+      .when((state) => decideQuarantine(state, { class: "bug", detail: "late" }))
+      .thenNothingHappened());
+});

@@ -1,0 +1,56 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MAX_DEFERRAL_SECONDS, pressureOf, routeByPriority } from "../../src/domain/routing.ts";
+
+const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const draws = fc.tuple(draw, draw);
+const pressure = fc.double({ min: 0, max: 10, noNaN: true });
+
+describe("Pressure", () => {
+  it("rises with the number of messages and with the age of the oldest, whichever is worse", () => {
+    const lane = { capacity: 1_000, fullAfterMs: 60_000 };
+    expect(pressureOf({ messages: 0, ageMs: 0 }, lane)).toBe(0);
+    expect(pressureOf({ messages: 750, ageMs: 1_000 }, lane)).toBe(0.75);
+    expect(pressureOf({ messages: 3, ageMs: 90_000 }, lane)).toBe(1.5);
+  });
+});
+
+describe("Routing", () => {
+  it("starts expedited orders at once, whatever the pressure", () =>
+    fc.assert(
+      fc.property(pressure, draws, (p, random) => {
+        expect(routeByPriority({ priority: "expedited" }, p, random)).toEqual({ lane: "expedited", delaySeconds: 0 });
+      }),
+    ));
+
+  it("starts standard orders at once while the lane is less than half full", () =>
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.5, noNaN: true }), draws, (p, random) => {
+        expect(routeByPriority({ priority: "standard" }, p, random)).toEqual({ lane: "standard", delaySeconds: 0 });
+      }),
+    ));
+
+  it("never drops an order and never defers one beyond the bound", () =>
+    fc.assert(
+      fc.property(pressure, draws, (p, random) => {
+        const { lane, delaySeconds } = routeByPriority({ priority: "standard" }, p, random);
+        expect(lane).toBe("standard");
+        expect(Number.isInteger(delaySeconds)).toBe(true);
+        expect(delaySeconds).toBeGreaterThanOrEqual(0);
+        expect(delaySeconds).toBeLessThanOrEqual(MAX_DEFERRAL_SECONDS);
+      }),
+    ));
+
+  it("defers the more orders, and the longer, the higher the pressure", () => {
+    const deferred = (p: number) => {
+      const grid = Array.from({ length: 1_000 }, (_, index) => (index + 0.5) / 1_000);
+      const delays = grid.map(
+        (first, index) => routeByPriority({ priority: "standard" }, p, [first, grid[(index * 7) % 1_000] ?? 0]).delaySeconds,
+      );
+      return { share: delays.filter((delay) => delay > 0).length / delays.length, longest: Math.max(...delays) };
+    };
+    expect(deferred(0.75)).toMatchObject({ share: 0.5, longest: 15 });
+    expect(deferred(1)).toMatchObject({ share: 1, longest: 30 });
+    expect(deferred(5)).toEqual(deferred(1));
+  });
+});
