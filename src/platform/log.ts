@@ -1,0 +1,67 @@
+/**
+ * One JSON object per line, for `wrangler tail` and Workers Logs. Every line has a stable `event` name; lines about an
+ * order carry its `orderId`, so that `wrangler tail --search ord_…` tells its story. No personal data: a line takes ids,
+ * numbers and enumerations. Texts that came from outside are cut short by `excerpt`.
+ */
+
+/** The names are an interface: alerts are built on them. What each means: "Logs" in the README. */
+export type LogEvent =
+  | "order.placed"
+  | "order.replayed"
+  | "order.changed"
+  | "order.advanced"
+  | "order.late_answer"
+  | "order.alarm"
+  | "order.alarm_failed"
+  | "order.settled"
+  | "order.unsettled"
+  | "order.publish_failed"
+  | "order.unknown"
+  | "step.attempt"
+  | "risk.velocity_unknown"
+  | "breaker.changed"
+  | "breaker.drained"
+  | "breaker.unknown"
+  | "breaker.alarm_failed"
+  | "hint.lost"
+  | "hint.handled"
+  | "hint.failed"
+  | "hint.poison"
+  | "dead_letter.handled"
+  | "dead_letter.poison"
+  | "events.projected"
+  | "events.failed"
+  | "events.poison"
+  | "stats.broadcast"
+  | "redrive.changed"
+  | "redrive.alarm_failed"
+  | "attention.unanswered"
+  | "sweep.found"
+  | "sweep.done"
+  | "reconcile.found"
+  | "reconcile.done"
+  | "cron.failed"
+  | "http.request"
+  | "http.bug"
+  | "units";
+
+type Field = string | number | boolean | null | undefined;
+export type LogFields = Readonly<Record<string, Field>>;
+
+const CONSOLE = { info: console.log, warn: console.warn, error: console.error };
+
+export const log = {
+  info: (event: LogEvent, fields: LogFields = {}) => CONSOLE.info(line("info", event, fields)),
+  warn: (event: LogEvent, fields: LogFields = {}) => CONSOLE.warn(line("warn", event, fields)),
+  error: (event: LogEvent, fields: LogFields = {}) => CONSOLE.error(line("error", event, fields)),
+};
+
+/** A foreign text, such as a provider's message or an exception's, made short and single-line for a log or a journal. */
+export function excerpt(value: unknown, max = 200): string {
+  const text = value instanceof Error ? `${value.name}: ${value.message}` : String(value);
+  return text.replace(/\s+/g, " ").slice(0, max).toWellFormed();
+}
+
+function line(level: string, event: LogEvent, fields: LogFields): string {
+  return JSON.stringify({ level, event, ...fields });
+}

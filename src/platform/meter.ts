@@ -1,0 +1,54 @@
+/**
+ * Counts what the platform bills an actor or consumer for, and logs it as `units` when `METER` is "true". The benchmark
+ * adds these lines up, so its dollars are counted from what ran, not estimated.
+ */
+import { log } from "./log.ts";
+
+export interface Units {
+  rowsRead: number;
+  rowsWritten: number;
+  /** `setAlarm` calls; each is billed as one row written, on top of `rowsWritten`. */
+  alarmsSet: number;
+  /** Requests this invocation was billed as: RPC calls and alarms received. */
+  requests: number;
+  /** Operations on queues: 64 KB written, read or deleted. */
+  queueOperations: number;
+  kvReads: number;
+}
+
+export class Meter {
+  readonly #source: string;
+  readonly #enabled: boolean;
+  #units: Partial<Units> = {};
+
+  /** @param source the actor class or consumer the units are charged to */
+  constructor(source: string, env: { readonly METER?: string }) {
+    this.#source = source;
+    this.#enabled = env.METER === "true";
+  }
+
+  add(units: Partial<Units>): void {
+    for (const [unit, count] of Object.entries(units) as [keyof Units, number][]) {
+      this.#units[unit] = (this.#units[unit] ?? 0) + count;
+    }
+  }
+
+  /** Logs what was counted since the last call. */
+  flush(): void {
+    if (this.#enabled) log.info("units", { source: this.#source, ...this.#units });
+    this.#units = {};
+  }
+}
+
+/** Runs a statement, counts its rows, and returns them all: a cursor held across an await would see later writes. */
+export function exec<Row extends Record<string, SqlStorageValue>>(
+  sql: SqlStorage,
+  meter: Meter,
+  statement: string,
+  ...bindings: SqlStorageValue[]
+): Row[] {
+  const cursor = sql.exec<Row>(statement, ...bindings);
+  const rows = cursor.toArray();
+  meter.add({ rowsRead: cursor.rowsRead, rowsWritten: cursor.rowsWritten });
+  return rows;
+}
