@@ -1,0 +1,105 @@
+/**
+ * The confirmation as a mail through the platform's email binding. The binding knows no keys, so a call that is repeated
+ * after a lost answer may send a second mail; both carry the same `X-Entity-Ref-ID`, by which mail systems tell that they
+ * are one. No address of a customer ever reaches a log or a journal from here.
+ */
+import { html } from "hono/html";
+import type { FailureKind, PlacedOrder } from "../contract/events.ts";
+import { excerpt } from "../platform/log.ts";
+import { failed, quoted, succeeded } from "./answers.ts";
+import { bounded } from "./bounded.ts";
+import type { Provider, ProviderAnswer } from "./ports.ts";
+
+/** The part of the platform's `SendEmail` that is used here. */
+export interface Mailer {
+  send(mail: Mail): Promise<{ readonly messageId: string }>;
+}
+
+export interface Mail {
+  readonly from: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+  readonly headers: Record<string, string>;
+}
+
+/** A subject of more than 78 characters is folded or cut by what displays it (RFC 5322 §2.1.1). */
+const MAX_SUBJECT = 78;
+
+/** @param from sender; its domain must be one that the account may send from */
+export function emailProvider(mailer: Mailer, from: string): Provider {
+  return bounded(async ({ order, key }) => {
+    const to = order.customer.email;
+    if (to === undefined) return succeeded({ reference: "no_address" });
+    try {
+      const { messageId } = await mailer.send({ from, to, headers: { "X-Entity-Ref-ID": key }, ...(await confirmation(order)) });
+      return succeeded({ reference: excerpt(messageId) });
+    } catch (error) {
+      return classify(error);
+    }
+  });
+}
+
+/**
+ * Codes of Cloudflare Email Service that a repeat may overcome. Nothing was accepted by then, except perhaps in an
+ * internal error. Every other code says that the mail or the account's settings can never work as they are.
+ */
+const PASSING: ReadonlyMap<string, FailureKind> = new Map([
+  ["E_RATE_LIMIT_EXCEEDED", "transient"],
+  ["E_DAILY_LIMIT_EXCEEDED", "transient"],
+  ["E_DELIVERY_FAILED", "transient"],
+  ["E_INTERNAL_SERVER_ERROR", "unknown"],
+]);
+
+/** The address bounced before, or its owner complained. */
+const SUPPRESSED = "E_RECIPIENT_SUPPRESSED";
+
+function classify(error: unknown): ProviderAnswer {
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  // A paid order must not be parked because its customer cannot be written to: no redrive would ever help it.
+  if (code === SUPPRESSED) return succeeded({ reference: "undeliverable" });
+  if (code?.startsWith("E_")) return failed(PASSING.get(code) ?? "poison", `the email binding answered ${code}: ${quoted(error)}`);
+  return failed("unknown", `the email binding failed: ${quoted(error)}`);
+}
+
+async function confirmation(order: PlacedOrder): Promise<Pick<Mail, "subject" | "text" | "html">> {
+  const money = moneyIn(order.currency);
+  const name = order.reference ?? order.orderId;
+  const greeting = order.customer.name ? `Dear ${order.customer.name},` : "Hello,";
+  const rows = [
+    ...order.lines.map((line) => ({
+      what: `${line.quantity} × ${line.description ?? line.sku}`,
+      amount: money(line.quantity * line.unitPrice),
+    })),
+    ...order.charges.map((charge) => ({ what: charge.description ?? charge.code, amount: money(charge.amount) })),
+  ];
+  const total = money(order.total);
+  const body = await html`<p>${greeting}</p>
+    <p>thank you: your order <strong>${name}</strong> is confirmed.</p>
+    <table>
+      ${rows.map(({ what, amount }) => html`<tr><td>${what}</td><td align="right">${amount}</td></tr>`)}
+      <tr><th align="left">Total</th><th align="right">${total}</th></tr>
+    </table>`;
+  return {
+    // A subject is one header line: `excerpt` takes out line breaks.
+    subject: excerpt(`Your order ${name} is confirmed`, MAX_SUBJECT),
+    text: [
+      greeting,
+      "",
+      `thank you: your order ${name} is confirmed.`,
+      "",
+      ...rows.map(({ what, amount }) => `${what}  ${amount}`),
+      `Total  ${total}`,
+      "",
+    ].join("\n"),
+    html: String(body),
+  };
+}
+
+/** Shows an amount of minor units; how many of them make a major unit is known by the currency. */
+function moneyIn(currency: string): (amount: number) => string {
+  const format = new Intl.NumberFormat("en", { style: "currency", currency });
+  const minorUnits = 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2);
+  return (amount) => format.format(amount / minorUnits);
+}

@@ -1,0 +1,176 @@
+/**
+ * A provider behind HTTP: any port, any company's own system, as long as it speaks `protocol.ts`. It never follows a
+ * redirect, never reads more than a bounded answer and never guesses: what was not clearly said is `unknown`, and asked
+ * again with the same key.
+ */
+import { now as clock, uuid } from "../platform/ambient.ts";
+import { failed, quoted, refused, succeeded } from "./answers.ts";
+import { bounded, within } from "./bounded.ts";
+import { OPERATIONS, type Provider, type ProviderAnswer, type ProviderCall, type Recorder } from "./ports.ts";
+import { ProviderBooks, ProviderDone, ProviderRefusal, type RecordRequest, requestOf } from "./protocol.ts";
+
+/** An answer is a few hundred bytes; one that lists 1,000 tracked SKUs of 64 characters is just under this. */
+export const MAX_ANSWER_BYTES = 80 * 1024;
+
+/**
+ * The order gives an attempt up after `CALL_TIMEOUT_MS` and goes on, but it still listens: a late answer tells what a
+ * call did, and whether that has to be undone.
+ */
+export const ANSWER_TIMEOUT_MS = 60_000;
+
+/** The trace id of W3C Trace Context; a field with another one would be thrown away by its reader. */
+const TRACE_ID = /^[0-9a-f]{32}$/;
+
+/** 402 Payment Required, 409 Conflict, 422 Unprocessable: the business said no. */
+const REFUSALS: ReadonlySet<number> = new Set([402, 409, 422]);
+
+/** 408 Request Timeout, 425 Too Early, 429 Too Many Requests: not now. Every 5xx is the same. */
+const NOT_NOW: ReadonlySet<number> = new Set([408, 425, 429]);
+
+export interface HttpProviderOptions {
+  /** Base address; the operation's name is appended as one more path segment. */
+  readonly url: string;
+  /** Sent as a bearer token. */
+  readonly token?: string | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly fetch?: (request: Request) => Promise<Response>;
+  /** Milliseconds; what a `Retry-After` date is measured against. */
+  readonly now?: () => number;
+}
+
+export function httpProvider({
+  url,
+  token,
+  timeoutMs = ANSWER_TIMEOUT_MS,
+  fetch: send = (request) => fetch(request),
+  now = clock,
+}: HttpProviderOptions): Provider {
+  const base = url.replace(/\/+$/, "");
+  return bounded(async (call) => {
+    const request = build(base, token, call);
+    if (request === null) return failed("poison", `no request can be built: check the address and token of ${OPERATIONS[call.step].port}`);
+    const response = await send(request);
+    return read(response, await bodyOf(response), now());
+  }, timeoutMs);
+}
+
+/** Books that are not told within this are asked for again with the next reconciliation. */
+export const RECORD_TIMEOUT_MS = 5_000;
+
+/** Not Found, Method Not Allowed, Not Implemented: a provider that does not serve its books. */
+const NO_BOOKS: ReadonlySet<number> = new Set([404, 405, 501]);
+
+/** The provider's own record of an order, where it serves one. */
+export function httpRecorder({
+  url,
+  token,
+  timeoutMs = RECORD_TIMEOUT_MS,
+  fetch: send = (request) => fetch(request),
+}: Omit<HttpProviderOptions, "now">): Recorder {
+  const base = url.replace(/\/+$/, "");
+  return async ({ order }) => {
+    try {
+      return await within(timeoutMs, new AbortController().signal, async (signal) => {
+        const response = await send(recordRequest(base, token, order.orderId, signal));
+        if (NO_BOOKS.has(response.status)) return { outcome: "unsupported" };
+        const books = ProviderBooks.safeParse(json(await bodyOf(response)));
+        if (response.ok && books.success) return { outcome: "recorded", effects: books.data.effects };
+        return { outcome: "unanswered", detail: `answered ${response.status} with no record that can be read` };
+      });
+    } catch (error) {
+      return { outcome: "unanswered", detail: quoted(error) };
+    }
+  };
+}
+
+function recordRequest(base: string, token: string | undefined, orderId: string, signal: AbortSignal): Request {
+  const body: RecordRequest = { orderId, operation: "record" };
+  const headers = { "content-type": "application/json", accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+  return new Request(`${base}/record`, { method: "POST", headers, body: JSON.stringify(body), redirect: "manual", signal });
+}
+
+/** Null when the configured address or token cannot be put into a request; the runtime's own message would quote the token. */
+function build(base: string, token: string | undefined, call: ProviderCall): Request | null {
+  const body = JSON.stringify(requestOf(call));
+  const { trace } = call.order;
+  try {
+    return new Request(`${base}/${OPERATIONS[call.step].operation}`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json",
+        "idempotency-key": call.key,
+        "orderline-epoch": String(call.epoch),
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...(trace && TRACE_ID.test(trace) && { traceparent: traceparent(trace) }),
+      },
+      body,
+      redirect: "manual",
+      signal: call.signal,
+    });
+  } catch {
+    return null;
+  }
+}
+
+/** Version 00, a span of its own for each attempt, sampled. */
+const traceparent = (traceId: string): string => `00-${traceId}-${uuid().replaceAll("-", "").slice(0, 16)}-01`;
+
+/** @param body null when it was longer than is read */
+function read(response: Response, body: string | null, now: number): ProviderAnswer {
+  const { status } = response;
+  const said = `answered ${status}${body ? `: ${quoted(body)}` : ""}`;
+  if (response.ok) return status === 204 ? succeeded() : readDone(body, said);
+  if (REFUSALS.has(status)) {
+    const { reason, detail } = ProviderRefusal.parse(json(body));
+    return refused(reason, detail);
+  }
+  if (NOT_NOW.has(status) || status >= 500) return failed("transient", said, retryAfterMs(response.headers.get("retry-after"), now));
+  if (status >= 300 && status < 400) return failed("poison", `answered ${status}: redirects are not followed, configure the final address`);
+  return failed("poison", said);
+}
+
+function readDone(body: string | null, said: string): ProviderAnswer {
+  const done = ProviderDone.safeParse(json(body));
+  if (!done.success)
+    return failed("unknown", body === null ? "the answer is too long to be read" : `not an answer that can be read: ${said}`);
+  const { reference, tracked, skipped } = done.data;
+  // A skipped effect must stay visible in the journal, where its reference is what people look at.
+  const name = reference ?? (skipped ? "skipped" : undefined);
+  return succeeded({ ...(name !== undefined && { reference: name }), ...(tracked && { tracked }) });
+}
+
+/** @returns the body as text, or null when it is longer than `MAX_ANSWER_BYTES` */
+async function bodyOf(response: Response): Promise<string | null> {
+  if (response.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of response.body) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_ANSWER_BYTES) return null;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** Undefined for what is no JSON; every schema above says what that means. */
+function json(body: string | null): unknown {
+  try {
+    return JSON.parse(body ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * RFC 9110 §10.2.3: seconds or an HTTP date. Undefined when absent or neither; a date that has passed is 0.
+ * @param now milliseconds
+ */
+export function retryAfterMs(header: string | null, now: number): number | undefined {
+  const value = header?.trim() ?? "";
+  if (/^\d+$/.test(value)) return Number(value) * 1_000;
+  // `Date.parse` makes a date of almost anything; an HTTP date is always in GMT.
+  const at = value.endsWith(" GMT") ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+}

@@ -1,0 +1,144 @@
+/**
+ * The embedded inventory: one actor per SKU, and here an order's way through them. A reservation is all or nothing: when
+ * one SKU refuses, the whole order is withdrawn before the refusal is answered, so that a refused order holds nothing and
+ * an attempt that is still under way can hold nothing later. There is no transaction over SKUs; the saga's undo is it.
+ */
+import { type Item, itemsOf, type Reservation, type StockAnswer, type StockRefusal } from "../domain/inventory.ts";
+import { inRounds } from "../platform/rounds.ts";
+import { failed, quoted, refused, succeeded } from "./answers.ts";
+import { bounded } from "./bounded.ts";
+import type { Provider, ProviderAnswer, ProviderCall, RecordedEffect, Recorder } from "./ports.ts";
+
+/** The stock of one SKU as this adapter uses it; an `InventoryActor`'s stub is one. */
+export interface SkuStock {
+  reserve(orderId: string, quantity: number): Promise<StockAnswer>;
+  commit(orderId: string): Promise<StockAnswer>;
+  release(orderId: string): Promise<StockAnswer>;
+  withdraw(orderId: string): Promise<StockAnswer>;
+}
+
+/** What of an order a SKU's stock knows. */
+export interface SkuRecord {
+  reservationOf(orderId: string): Promise<Reservation | null>;
+}
+
+export interface StockRoom {
+  /** @param name `<tenant>/<sku>`. Asked anew for each call, because a stub that threw once may be broken. */
+  getByName(name: string): SkuStock;
+}
+
+/** Actors called at a time for one order: an order of 1,000 lines takes 50 rounds and does not crowd out the others. */
+const MAX_CONCURRENT_SKUS = 20;
+
+/** An overloaded actor sheds what comes; a retry within a second would only add to it. */
+const OVERLOAD_PAUSE_MS = 1_000;
+
+export function inventoryProvider(stockRoom: StockRoom): Provider {
+  return bounded(async (call) => {
+    switch (call.step) {
+      case "reserve":
+        return reserve(stockRoom, call);
+      case "commit":
+        return settle(stockRoom, call, (stock, { orderId }) => stock.commit(orderId));
+      case "release":
+        return settle(stockRoom, call, (stock, { orderId }) => stock.release(orderId));
+      default:
+        throw new Error(`${call.step} is no step of the inventory`);
+    }
+  });
+}
+
+async function reserve(stockRoom: StockRoom, call: ProviderCall): Promise<ProviderAnswer> {
+  const items = itemsOf(call.order.lines);
+  const visit = await visitAll(stockRoom, call, items, (stock, { orderId }, { quantity }) => stock.reserve(orderId, quantity));
+  if (visit.refusals.length === 0) return failureOf(visit) ?? succeeded({ tracked: visit.done });
+  const untracked = new Set(visit.untracked);
+  const held = items.filter(({ sku }) => !untracked.has(sku));
+  const undone = await visitAll(stockRoom, call, held, (stock, { orderId }) => stock.withdraw(orderId));
+  return failureOf(undone) ?? refusalOf(visit.refusals);
+}
+
+/** Commit and release concern what was reserved; when nobody learnt what that was, they concern every SKU. */
+async function settle(stockRoom: StockRoom, call: ProviderCall, ask: Ask): Promise<ProviderAnswer> {
+  const { tracked } = call.facts.reserve ?? {};
+  const items = itemsOf(call.order.lines).filter(({ sku }) => tracked === undefined || tracked.includes(sku));
+  const visit = await visitAll(stockRoom, call, items, ask);
+  return failureOf(visit) ?? (visit.refusals.length > 0 ? refusalOf(visit.refusals) : succeeded());
+}
+
+const OPERATION_OF: Readonly<Record<Reservation["status"], string>> = { reserved: "reserve", committed: "commit", released: "release" };
+
+/** What the stock of each of an order's SKUs knows of it. As with `settle`, it asks every SKU when nobody learnt which are tracked. */
+export function inventoryRecorder(stockRoom: { getByName(name: string): SkuRecord }): Recorder {
+  return async ({ order, facts }) => {
+    const { tracked } = facts.reserve ?? {};
+    const items = itemsOf(order.lines).filter(({ sku }) => tracked === undefined || tracked.includes(sku));
+    try {
+      const effects = await inRounds(items, async ({ sku }): Promise<RecordedEffect[]> => {
+        const reservation = await stockRoom.getByName(`${order.tenant}/${sku}`).reservationOf(order.orderId);
+        return reservation === null ? [] : [{ operation: OPERATION_OF[reservation.status], sku, quantity: reservation.quantity }];
+      });
+      return { outcome: "recorded", effects: effects.flat() };
+    } catch (error) {
+      return { outcome: "unanswered", detail: quoted(error) };
+    }
+  };
+}
+
+type Ask = (stock: SkuStock, order: ProviderCall["order"], item: Item) => Promise<StockAnswer>;
+
+interface Visit {
+  readonly done: string[];
+  readonly untracked: string[];
+  readonly refusals: StockRefusal[];
+  readonly errors: unknown[];
+}
+
+/** Asks the SKUs in rounds; after a round with a refusal or an error the rest is not asked, for the answer is known. */
+async function visitAll(stockRoom: StockRoom, { order, signal }: ProviderCall, items: readonly Item[], ask: Ask): Promise<Visit> {
+  const visit: Visit = { done: [], untracked: [], refusals: [], errors: [] };
+  for (let start = 0; start < items.length; start += MAX_CONCURRENT_SKUS) {
+    if (signal.aborted || visit.refusals.length > 0 || visit.errors.length > 0) break;
+    await Promise.all(
+      items.slice(start, start + MAX_CONCURRENT_SKUS).map(async (item) => {
+        try {
+          const answer = await ask(stockRoom.getByName(`${order.tenant}/${item.sku}`), order, item);
+          if (answer.outcome === "refused") visit.refusals.push(answer.refusal);
+          else visit[answer.outcome].push(item.sku);
+        } catch (error) {
+          visit.errors.push(error);
+        }
+      }),
+    );
+  }
+  if (signal.aborted) visit.errors.push(new Error("the attempt's time was up before every SKU had been asked"));
+  return visit;
+}
+
+/** An overloaded actor has done nothing; after any other error nobody knows. Null when every SKU answered. */
+function failureOf({ errors }: Visit): ProviderAnswer | null {
+  if (errors.length === 0) return null;
+  const detail = `${errors.length} of the SKUs asked did not answer: ${quoted(errors[0])}`;
+  return errors.every(isOverload) ? failed("transient", detail, OVERLOAD_PAUSE_MS) : failed("unknown", detail);
+}
+
+/** The property that the platform sets on the error of an actor with too much to do. */
+const isOverload = (error: unknown): boolean => error instanceof Error && "overloaded" in error && error.overloaded === true;
+
+/** Missing goods tell a person more than a reservation that was given back because of them. */
+function refusalOf(refusals: readonly StockRefusal[]): ProviderAnswer {
+  const main = refusals.find(({ reason }) => reason === "insufficient_stock") ?? refusals[0];
+  const same = refusals.filter(({ reason }) => reason === main?.reason);
+  return refused(main?.reason ?? "refused", same.map(inWords).join("; "));
+}
+
+function inWords(refusal: StockRefusal): string {
+  switch (refusal.reason) {
+    case "insufficient_stock":
+      return `${refusal.sku}: wanted ${refusal.wanted}, available ${refusal.available}`;
+    case "released":
+      return `${refusal.sku}: the reservation was released`;
+    case "not_reserved":
+      return `${refusal.sku}: nothing is reserved`;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What Orderline asks of the outside world, and how the outside answers. One operation is one effect: it is keyed, so that
+ * asking twice does it once, and undoing what never happened is done, not an error.
+ */
+import type { FailureKind, PlacedOrder, StepFacts } from "../contract/events.ts";
+import type { Priority, ProviderName, Refusal, Step } from "../contract/order.ts";
+
+/** The steps of the saga as the operations of their ports. */
+export const OPERATIONS = {
+  screen: { port: "risk", operation: "screen" },
+  authorize: { port: "payment", operation: "authorize" },
+  capture: { port: "payment", operation: "capture" },
+  void: { port: "payment", operation: "void" },
+  refund: { port: "payment", operation: "refund" },
+  reserve: { port: "inventory", operation: "reserve" },
+  commit: { port: "inventory", operation: "commit" },
+  release: { port: "inventory", operation: "release" },
+  route: { port: "fulfilment", operation: "route" },
+  unroute: { port: "fulfilment", operation: "cancel" },
+  confirm: { port: "notification", operation: "send" },
+} as const satisfies Record<Step, { port: Port; operation: string }>;
+
+/** What steps are carried out by: an outside service, or the risk screening, which is our own and cannot be down by itself. */
+export type Port = ProviderName | "risk";
+
+/** One call of one operation. */
+export interface ProviderCall {
+  readonly step: Step;
+  /** `<orderId>:<step>`, the same on each retry, `<orderId>:<step>:<n>` when a late effect makes the n-th undo necessary. */
+  readonly key: string;
+  /** Which attempt at this step this is, counted from 1 over the life of the order; never part of the key. */
+  readonly epoch: number;
+  readonly order: PlacedOrder;
+  /** Facts of the forward steps that have succeeded, for those that build on them; an undo finds there what it undoes. */
+  readonly facts: Readonly<Partial<Record<Step, StepFacts>>>;
+  /** Aborts when the attempt's time is up. An adapter passes it on; its answer then counts as unknown. */
+  readonly signal: AbortSignal;
+}
+
+/** What a call came to. A refusal is a business answer; a failure is no answer. */
+export type ProviderAnswer =
+  | { readonly outcome: "succeeded"; readonly facts: StepFacts }
+  | { readonly outcome: "refused"; readonly refusal: Refusal }
+  | { readonly outcome: "failed"; readonly failure: FailureKind; readonly detail: string; readonly retryAfterMs?: number | undefined };
+
+/** An adapter of one port. It never throws for what the outside did; a throw is a bug and is treated as `unknown`. */
+export type Provider = (call: ProviderCall) => Promise<ProviderAnswer>;
+
+export type Providers = Readonly<Record<Port, Provider>>;
+
+/** One effect in a provider's own books. Stock is told per SKU: the operation is the last one that took effect there. */
+export interface RecordedEffect {
+  readonly operation: string;
+  readonly reference?: string | undefined;
+  /** Minor units of the order's currency. */
+  readonly amount?: number | undefined;
+  readonly sku?: string | undefined;
+  readonly quantity?: number | undefined;
+}
+
+/** `unsupported`: it keeps no books that could be asked. `unanswered`: it does, but does not answer now. */
+export type ProviderRecord =
+  | { readonly outcome: "recorded"; readonly effects: readonly RecordedEffect[] }
+  | { readonly outcome: "unsupported" }
+  | { readonly outcome: "unanswered"; readonly detail: string };
+
+/** What a provider's own books say of an order. It only reads, answers within its time and never throws. */
+export type Recorder = (asked: Pick<ProviderCall, "order" | "facts">) => Promise<ProviderRecord>;
+
+export type Recorders = Readonly<Record<ProviderName, Recorder>>;
+
+/** Whether a provider may be called for an order now. A barred order is remembered and gets a hint when the way is free. */
+export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly since: number; readonly recheckAt: number };
+
+/** The circuit breakers of all providers, as one order's run sees them. Neither call ever rejects. */
+export interface Breakers {
+  /** @param probe the order was chosen to try out this provider while it is barred for others */
+  admit(provider: ProviderName, order: { orderId: string; priority: Priority; placedAt: number }, probe: boolean): Promise<Admission>;
+  /** What became of a call. A refusal is an answer, so it counts as success here. */
+  report(provider: ProviderName, orderId: string, worked: boolean, detail: string): void;
+}

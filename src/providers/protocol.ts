@@ -1,0 +1,152 @@
+/**
+ * The JSON that Orderline and a provider exchange over HTTP: `POST {URL}/{operation}` with a `ProviderRequest`. What is
+ * sent is exact; what comes back is read tolerantly, because a company puts this in front of what it already has.
+ */
+import { z } from "zod";
+import { Address, Customer, OrderLine, Payment, Priority, TrackName } from "../contract/order.ts";
+import { Amount, Currency, OrderId } from "../contract/primitives.ts";
+import { itemsOf } from "../domain/inventory.ts";
+import { UNDOES } from "../domain/saga.ts";
+import type { ProviderCall } from "./ports.ts";
+
+const reference = z.string().max(200);
+
+const order = { orderId: OrderId };
+const money = { amount: Amount, currency: Currency };
+/**
+ * The key of the call that an undo takes back. A provider finds it by this when the answer, and so its reference, was never
+ * learnt. Undoing what never happened is done, and the provider refuses a call with that key that arrives later.
+ */
+const undo = { undoes: z.string() };
+const goods = { items: z.array(z.object({ sku: z.string(), quantity: z.int().positive() })) };
+const route = { ...goods, shipTo: Address, priority: Priority, track: TrackName };
+
+export const ProviderRequest = z.discriminatedUnion("operation", [
+  z.object({
+    operation: z.literal("authorize"),
+    ...order,
+    ...money,
+    payment: Payment.pick({ token: true }),
+    customerId: z.string().optional(),
+  }),
+  z.object({ operation: z.literal("capture"), ...order, ...money, authorization: reference.optional() }),
+  z.object({ operation: z.literal("void"), ...order, ...money, ...undo, authorization: reference.optional() }),
+  z.object({
+    operation: z.literal("refund"),
+    ...order,
+    ...money,
+    ...undo,
+    authorization: reference.optional(),
+    capture: reference.optional(),
+  }),
+  z.object({ operation: z.literal("reserve"), ...order, ...goods }),
+  z.object({ operation: z.literal("commit"), ...order, ...goods, reservation: reference.optional() }),
+  z.object({ operation: z.literal("release"), ...order, ...goods, ...undo, reservation: reference.optional() }),
+  z.object({ operation: z.literal("route"), ...order, ...route }),
+  z.object({ operation: z.literal("cancel"), ...order, ...route, ...undo, route: reference.optional() }),
+  z.object({
+    operation: z.literal("send"),
+    ...order,
+    template: z.literal("order_confirmed"),
+    customer: Customer.pick({ name: true, email: true }),
+    reference: z.string().optional(),
+    lines: z.array(OrderLine),
+    total: Amount,
+    currency: Currency,
+  }),
+]);
+export type ProviderRequest = z.infer<typeof ProviderRequest>;
+
+/** The body of a 2xx. */
+export const ProviderDone = z.object({
+  /** The provider's own name for what it did. */
+  reference: reference.nullish(),
+  /** `reserve`: the SKUs whose stock is tracked. */
+  tracked: z.array(z.string()).nullish(),
+  /** Done without an effect: there was nothing to undo, or nobody to tell. */
+  skipped: z.boolean().nullish(),
+});
+
+/**
+ * `POST {URL}/record`, which a provider may serve so that its books can be compared with the journals: every effect that
+ * an order has had, once for each time that it took place. 404, 405 and 501 say that it does not.
+ */
+export const RecordRequest = z.object({ orderId: OrderId, operation: z.literal("record") });
+export type RecordRequest = z.infer<typeof RecordRequest>;
+
+export const ProviderBooks = z.object({
+  effects: z
+    .array(
+      z.object({
+        operation: z.string().max(50),
+        reference: reference.nullish().transform((value) => value ?? undefined),
+        amount: Amount.nullish().transform((value) => value ?? undefined),
+      }),
+    )
+    .max(1_000),
+});
+
+/** The reason of a refusal that gives none. */
+const DECLINED = "declined";
+
+/** The body of a 402, 409 or 422. Any body is one: the status alone already refuses. */
+export const ProviderRefusal = z
+  .object({ reason: z.string().trim().min(1).catch(DECLINED), detail: z.string().optional().catch(undefined) })
+  .catch({ reason: DECLINED });
+
+/** What a provider needs to know to do a call. */
+export function requestOf({ step, order, facts }: ProviderCall): ProviderRequest {
+  const { orderId, total, currency, shipTo, priority, track } = order;
+  const money = { amount: total, currency };
+  const items = itemsOf(order.lines);
+  const authorization = facts.authorize?.reference;
+  switch (step) {
+    case "authorize":
+      return { operation: "authorize", orderId, ...money, payment: { token: order.payment.token }, customerId: order.customer.id };
+    case "capture":
+      return { operation: "capture", orderId, ...money, authorization };
+    case "void":
+      return { operation: "void", orderId, ...money, undoes: `${orderId}:${UNDOES.void}`, authorization };
+    case "refund":
+      return {
+        operation: "refund",
+        orderId,
+        ...money,
+        undoes: `${orderId}:${UNDOES.refund}`,
+        authorization,
+        capture: facts.capture?.reference,
+      };
+    case "reserve":
+      return { operation: "reserve", orderId, items };
+    case "commit":
+      return { operation: "commit", orderId, items, reservation: facts.reserve?.reference };
+    case "release":
+      return { operation: "release", orderId, items, undoes: `${orderId}:${UNDOES.release}`, reservation: facts.reserve?.reference };
+    case "route":
+      return { operation: "route", orderId, items, shipTo, priority, track };
+    case "unroute":
+      return {
+        operation: "cancel",
+        orderId,
+        items,
+        shipTo,
+        priority,
+        track,
+        undoes: `${orderId}:${UNDOES.unroute}`,
+        route: facts.route?.reference,
+      };
+    case "confirm":
+      return {
+        operation: "send",
+        orderId,
+        template: "order_confirmed",
+        customer: { name: order.customer.name, email: order.customer.email },
+        reference: order.reference,
+        lines: order.lines,
+        total,
+        currency,
+      };
+    case "screen":
+      throw new Error("risk screening has no HTTP adapter");
+  }
+}

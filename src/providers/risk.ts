@@ -1,0 +1,48 @@
+/**
+ * Risk screening: the rules of `domain/risk.ts` with the customer's recent orders. It never refuses; it raises flags for a
+ * person. When the count of recent orders cannot be had, the order is screened without it: a missed flag costs less than a
+ * shop that stands still.
+ */
+import { RISK_LIMITS, type RiskLimits, screenOrder } from "../domain/risk.ts";
+import { now as clock } from "../platform/ambient.ts";
+import { log } from "../platform/log.ts";
+import { quoted, succeeded } from "./answers.ts";
+import { bounded, within } from "./bounded.ts";
+import type { Provider, ProviderCall } from "./ports.ts";
+
+/** A `VelocityActor`'s stub is one. */
+export interface Velocity {
+  record(orderId: string, at: number): Promise<number>;
+}
+
+export interface VelocityRoom {
+  /** @param name `<tenant>/<customer>` */
+  getByName(name: string): Velocity;
+}
+
+/** One call of an actor takes milliseconds; a screening that waits longer only delays the order. */
+const VELOCITY_TIMEOUT_MS = 1_000;
+
+export interface RiskOptions {
+  readonly limits?: RiskLimits;
+  /** Milliseconds. */
+  readonly now?: () => number;
+}
+
+export function riskProvider(velocity: VelocityRoom, { limits = RISK_LIMITS, now = clock }: RiskOptions = {}): Provider {
+  return bounded(async (call) => {
+    const flags = screenOrder(call.order, await recentOrders(velocity, call, now()), limits);
+    return succeeded(flags.length > 0 ? { flags } : {});
+  });
+}
+
+async function recentOrders(velocity: VelocityRoom, { order, step, signal }: ProviderCall, at: number): Promise<number> {
+  const { id } = order.customer;
+  if (id === undefined) return 0;
+  try {
+    return await within(VELOCITY_TIMEOUT_MS, signal, () => velocity.getByName(`${order.tenant}/${id}`).record(order.orderId, at));
+  } catch (error) {
+    log.warn("risk.velocity_unknown", { orderId: order.orderId, step, detail: quoted(error) });
+    return 0;
+  }
+}

@@ -1,0 +1,43 @@
+/** Calls as the saga makes them, for tests of the adapters. */
+import type { PlacedOrder } from "../../src/contract/events.ts";
+import type { Step } from "../../src/contract/order.ts";
+import type { ProviderCall } from "../../src/providers/ports.ts";
+
+let orders = 0;
+
+/** An order that nothing stands in the way of; no two have the same id, nor the same as another test file's. */
+export function orderOf(changes: Partial<PlacedOrder> = {}): PlacedOrder {
+  return {
+    orderId: freshOrderId(),
+    tenant: "acme",
+    fingerprint: "f",
+    reference: "536365",
+    priority: "standard",
+    track: "retail",
+    currency: "GBP",
+    total: 2_550,
+    lines: [
+      { sku: "85123A", description: "T-light holder", quantity: 6, unitPrice: 255 },
+      { sku: "71053", quantity: 2, unitPrice: 255 },
+      { sku: "85123A", quantity: 2, unitPrice: 255 },
+    ],
+    charges: [],
+    customer: { id: "17850", name: "Ada", email: "ada@example.com" },
+    shipTo: { city: "London", postalCode: "E1 6AN", country: "GB" },
+    payment: { token: "tok_visa" },
+    ...changes,
+  };
+}
+
+export function callOf(step: Step, changes: Partial<ProviderCall> = {}): ProviderCall {
+  const order = changes.order ?? orderOf();
+  return { step, key: `${order.orderId}:${step}`, epoch: 1, order, facts: {}, signal: new AbortController().signal, ...changes };
+}
+
+const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+function freshOrderId(): string {
+  orders++;
+  const random = Array.from(crypto.getRandomValues(new Uint8Array(20)), (byte) => DIGITS[byte % DIGITS.length]).join("");
+  return `ord_${random}${String(orders).padStart(6, "0")}`;
+}
