@@ -1,0 +1,159 @@
+/**
+ * Questions to the history about what needs a person. All are answered from the index of such orders, so they cost what
+ * there is to attend to, never what there is; the one about dead letters reads that small table. A test asks the planner.
+ */
+import { z } from "zod";
+import { type Attention, type CauseClass, Priority } from "../contract/order.ts";
+import { Millis, OrderId } from "../contract/primitives.ts";
+import { MAX_GROUPS, type QuarantineFilter, SAMPLE_IDS } from "../contract/quarantine.ts";
+import { within } from "../platform/deadline.ts";
+
+/** Somebody waits for the answer; the caller repeats it without harm. */
+const QUERY_DEADLINE_MS = 10_000;
+
+/** Beyond this nobody needs the exact number, and counting would cost more than it tells. */
+export const MAX_COUNTED = 10_000;
+
+/** Orders named as examples of what needs a person. */
+const EXAMPLES = 5;
+
+/** Partial indexes are only considered when the statement implies their condition; `attention = …` does. */
+export const ATTENTION_SQL = {
+  groups: `
+    SELECT fingerprint, count(*) AS orders, min(placed_at) AS oldest, max(placed_at) AS newest,
+      (SELECT json_group_array(order_id) FROM (
+        SELECT sample.order_id FROM orders AS sample
+        WHERE sample.tenant = ?1 AND sample.attention = 'quarantined' AND sample.fingerprint = orders.fingerprint
+        ORDER BY sample.placed_at, sample.order_id LIMIT ${SAMPLE_IDS}
+      )) AS samples,
+      sum(count(*)) OVER () AS total, count(*) OVER () AS groups
+    FROM orders WHERE tenant = ?1 AND attention = 'quarantined' AND fingerprint IS NOT NULL
+    GROUP BY fingerprint ORDER BY orders DESC, fingerprint LIMIT ${MAX_GROUPS}`,
+  parked: `
+    SELECT order_id, priority, placed_at, fingerprint FROM orders
+    WHERE tenant = ?1 AND attention = 'quarantined' AND fingerprint >= ?2 AND fingerprint <= ?3
+    ORDER BY fingerprint, placed_at, order_id LIMIT ?4`,
+  parkedAmong: `
+    SELECT order_id, priority, placed_at, fingerprint FROM orders
+    WHERE order_id IN (SELECT value FROM json_each(?5))
+      AND +tenant = ?1 AND +attention = 'quarantined' AND +fingerprint >= ?2 AND +fingerprint <= ?3
+    LIMIT ?4`,
+  /** A group's fingerprint is null but for parked orders, so the index hands these out by age. */
+  oldest: `
+    SELECT order_id, placed_at, updated_at FROM orders
+    WHERE tenant = ?1 AND attention = ?2 AND fingerprint IS NULL
+    ORDER BY placed_at, order_id LIMIT ${EXAMPLES}`,
+  count: `SELECT count(*) AS orders FROM (SELECT 1 FROM orders WHERE tenant = ?1 AND attention = ?2 AND fingerprint IS NULL LIMIT ${MAX_COUNTED})`,
+  deadLetters: `
+    SELECT count(*) AS letters, min(received_at) AS oldest, max(received_at) AS newest
+    FROM (SELECT received_at FROM dead_letters WHERE received_at >= ?1 LIMIT ${MAX_COUNTED})`,
+} as const;
+
+const GroupRow = z.object({
+  fingerprint: z.string(),
+  orders: z.int(),
+  oldest: Millis,
+  newest: Millis,
+  samples: z
+    .string()
+    .transform((json) => JSON.parse(json) as unknown)
+    .pipe(z.array(OrderId)),
+  total: z.int(),
+  groups: z.int(),
+});
+
+/** Parked orders with one cause. Times of placing, in milliseconds. */
+export interface ParkedGroup {
+  readonly fingerprint: string;
+  readonly orders: number;
+  readonly oldest: number;
+  readonly newest: number;
+  readonly samples: readonly string[];
+}
+
+export interface Parked {
+  /** The largest `MAX_GROUPS`, largest first. */
+  readonly groups: readonly ParkedGroup[];
+  readonly groupsOmitted: number;
+  readonly total: number;
+}
+
+/** What is parked, grouped by cause. It reads an index entry per parked order. Rejects when D1 fails or stalls. */
+export async function parkedGroups(d1: D1Database, tenant: string): Promise<Parked> {
+  const { results } = await within(QUERY_DEADLINE_MS, "grouping the quarantine in D1", d1.prepare(ATTENTION_SQL.groups).bind(tenant).all());
+  const rows = z.array(GroupRow).parse(results);
+  const { total = 0, groups = 0 } = rows[0] ?? {};
+  return { groups: rows.map(({ total: _, groups: __, ...group }) => group), groupsOmitted: groups - rows.length, total };
+}
+
+const ParkedRow = z.object({ order_id: OrderId, priority: Priority, placed_at: Millis, fingerprint: z.string() });
+
+export interface ParkedOrder {
+  readonly orderId: string;
+  readonly priority: Priority;
+  readonly placedAt: number;
+  readonly fingerprint: string;
+}
+
+/**
+ * The parked orders that fit a filter, expedited ones first, then by age. Of more than `limit`, some `limit` of them.
+ * Rejects when D1 fails or stalls.
+ */
+export async function parkedOrders(d1: D1Database, tenant: string, filter: QuarantineFilter, limit: number): Promise<ParkedOrder[]> {
+  const statement = parkedStatement(d1, tenant, filter, limit);
+  const { results } = await within(QUERY_DEADLINE_MS, "reading the quarantine from D1", statement.all());
+  return z
+    .array(ParkedRow)
+    .parse(results)
+    .filter(({ fingerprint }) => filter.causeClass === undefined || fingerprint.startsWith(classPrefix(filter.causeClass)))
+    .map(({ order_id: orderId, placed_at: placedAt, ...row }) => ({ ...row, orderId, placedAt }))
+    .sort((a, b) => lanes.indexOf(a.priority) - lanes.indexOf(b.priority) || a.placedAt - b.placedAt || (a.orderId < b.orderId ? -1 : 1));
+}
+
+/** Exported for the test that asks SQLite how it would run each filter. */
+export function parkedStatement(d1: D1Database, tenant: string, filter: QuarantineFilter, limit: number): D1PreparedStatement {
+  const [from, to] = fingerprintRange(filter);
+  if (filter.orderIds === undefined) return d1.prepare(ATTENTION_SQL.parked).bind(tenant, from, to, limit);
+  return d1.prepare(ATTENTION_SQL.parkedAmong).bind(tenant, from, to, limit, JSON.stringify(filter.orderIds));
+}
+
+const lanes = Priority.options;
+
+/** A fingerprint begins with its class, see `fingerprintOf`, so a class is a range of the index. */
+function fingerprintRange({ fingerprint, causeClass }: QuarantineFilter): [from: string, to: string] {
+  if (fingerprint !== undefined) return [fingerprint, fingerprint];
+  if (causeClass !== undefined) return [classPrefix(causeClass), `${causeClass}!`];
+  return ["", "\u{10ffff}"];
+}
+
+const classPrefix = (causeClass: CauseClass): string => `${causeClass} `;
+
+const OldestRow = z.object({ order_id: OrderId, placed_at: Millis, updated_at: Millis });
+
+export interface Waiting {
+  /** At most `MAX_COUNTED`. */
+  readonly count: number;
+  /** The oldest few, oldest first. */
+  readonly oldest: readonly { readonly orderId: string; readonly placedAt: number; readonly updatedAt: number }[];
+}
+
+/** The orders that wait for a person for one reason other than being parked. Rejects when D1 fails or stalls. */
+export async function waitingFor(d1: D1Database, tenant: string, attention: Exclude<Attention, "quarantined">): Promise<Waiting> {
+  const asked = d1.batch<unknown>([
+    d1.prepare(ATTENTION_SQL.count).bind(tenant, attention),
+    d1.prepare(ATTENTION_SQL.oldest).bind(tenant, attention),
+  ]);
+  const [counted, oldest] = await within(QUERY_DEADLINE_MS, "reading what waits from D1", asked);
+  const count = z.array(z.object({ orders: z.int() })).parse(counted?.results)[0]?.orders ?? 0;
+  const rows = z.array(OldestRow).parse(oldest?.results);
+  return { count, oldest: rows.map((row) => ({ orderId: row.order_id, placedAt: row.placed_at, updatedAt: row.updated_at })) };
+}
+
+const DeadLettersRow = z.object({ letters: z.int(), oldest: Millis.nullable(), newest: Millis.nullable() });
+export type DeadLetterCount = z.infer<typeof DeadLettersRow>;
+
+/** Messages put aside since a time, in milliseconds, because they name no order. Rejects when D1 fails or stalls. */
+export async function deadLettersSince(d1: D1Database, since: number): Promise<DeadLetterCount> {
+  const asked = d1.prepare(ATTENTION_SQL.deadLetters).bind(since).first();
+  return DeadLettersRow.parse(await within(QUERY_DEADLINE_MS, "counting dead letters in D1", asked));
+}

@@ -1,0 +1,94 @@
+/**
+ * The history as an audit reads and repairs it. Rows are handed out as they are, fit or not, because what is wrong with
+ * them is the question. A repair writes whole rows, and only over the version that was found wrong.
+ */
+import { and, eq, getTableColumns, gte, lt, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { z } from "zod";
+import type { OrderSummary } from "../contract/order.ts";
+import { OrderId } from "../contract/primitives.ts";
+import { within } from "../platform/deadline.ts";
+import type { Position } from "./cursor.ts";
+import { orders as table } from "./schema.ts";
+
+/** An audit has time, but D1 answers one question at a time and others wait. */
+const AUDIT_DEADLINE_MS = 20_000;
+
+/** A row in the shape of a summary. Its values are whatever the table holds. */
+export type HistoryRow = typeof table.$inferSelect;
+
+export const AUDIT_SQL = {
+  count: "SELECT count(*) AS orders FROM orders WHERE tenant = ?1",
+  missing:
+    "SELECT value AS order_id FROM json_each(?1) AS asked WHERE NOT EXISTS (SELECT 1 FROM orders WHERE orders.order_id = asked.value)",
+} as const;
+
+/** Rows of the orders placed from `from` until `to`, in milliseconds, oldest first and after a position. Rejects when D1 fails or stalls. */
+export async function auditPage(
+  d1: D1Database,
+  tenant: string,
+  period: { readonly from: number; readonly to: number },
+  after: Position | null,
+  limit: number,
+): Promise<HistoryRow[]> {
+  return within(AUDIT_DEADLINE_MS, "reading history for an audit", auditQuery(d1, tenant, period, after, limit).all());
+}
+
+/** Exported for the test that asks SQLite how it would run it. */
+export function auditQuery(
+  d1: D1Database,
+  tenant: string,
+  { from, to }: { readonly from: number; readonly to: number },
+  after: Position | null,
+  limit: number,
+) {
+  const start =
+    after === null ? gte(table.placedAt, from) : sql`(${table.placedAt}, ${table.orderId}) > (${after.placedAt}, ${after.orderId})`;
+  return drizzle(d1)
+    .select()
+    .from(table)
+    .where(and(eq(table.tenant, tenant), start, lt(table.placedAt, to)))
+    .orderBy(table.placedAt, table.orderId)
+    .limit(limit);
+}
+
+/** How many orders of a tenant the history has. It reads an index entry for each: for audits, not for screens. */
+export async function countOrdersOf(d1: D1Database, tenant: string): Promise<number> {
+  const counted = await within(AUDIT_DEADLINE_MS, "counting history", d1.prepare(AUDIT_SQL.count).bind(tenant).first());
+  return z.object({ orders: z.int() }).parse(counted).orders;
+}
+
+/** Those of the orders that the history has no row of. */
+export async function missingOrders(d1: D1Database, orderIds: readonly string[]): Promise<string[]> {
+  const asked = d1.prepare(AUDIT_SQL.missing).bind(JSON.stringify(orderIds)).all();
+  const { results } = await within(AUDIT_DEADLINE_MS, "looking for missing rows", asked);
+  return z
+    .array(z.object({ order_id: OrderId }))
+    .parse(results)
+    .map((row) => row.order_id);
+}
+
+/** An order as its journal has it. `seen`: the version that the history showed, which may be one that the order never had. */
+export interface RepairedRow {
+  readonly order: OrderSummary;
+  readonly seen: number | null;
+}
+
+const { orderId: _, ...columns } = getTableColumns(table);
+const WHOLE_ROW = Object.fromEntries(Object.entries(columns).map(([field, column]) => [field, sql.raw(`excluded.${column.name}`)]));
+
+/** Puts rows right, all or none. A row that has meanwhile moved on to a further version is left alone. Rejects when D1 fails or stalls. */
+export async function repairHistory(d1: D1Database, rows: readonly RepairedRow[]): Promise<void> {
+  const db = drizzle(d1);
+  const [first, ...rest] = rows.map(({ order, seen }) =>
+    db
+      .insert(table)
+      .values(order)
+      .onConflictDoUpdate({
+        target: table.orderId,
+        set: WHOLE_ROW,
+        setWhere: sql`excluded.version >= ${table.version} OR ${table.version} = ${seen}`,
+      }),
+  );
+  if (first) await within(AUDIT_DEADLINE_MS, "repairing history", db.batch([first, ...rest]));
+}

@@ -1,0 +1,101 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import { MAX_BODY_EXCERPT, recordDeadLetter } from "../../src/history/dead-letters.ts";
+import { PROJECTION_DEADLINE_MS, projectHistory } from "../../src/history/projector.ts";
+import { historyVersion, listOrders } from "../../src/history/queries.ts";
+import { orderIdOf, summary } from "./summaries.ts";
+
+const HISTORY = env.HISTORY;
+
+async function stored(tenant: string) {
+  const page = await listOrders(HISTORY, tenant, {}, null, 100);
+  return page.outcome === "listed" ? page.orders : [];
+}
+
+describe("The projector", () => {
+  it("stores an order as it was summarised", async () => {
+    const order = summary({
+      tenant: "whole",
+      orderId: orderIdOf(10),
+      status: "in_fulfilment",
+      stage: "picking",
+      reference: "536365",
+      customerId: "17850",
+      reason: "none",
+      startedAt: 1_700_000_000_001,
+      confirmedAt: 1_700_000_000_002,
+    });
+    await projectHistory(HISTORY, [order]);
+    expect(await stored("whole")).toEqual([order]);
+  });
+
+  it("keeps the highest version, whatever the order of arrival and however often it arrives", async () => {
+    const at = (version: number, status: "accepted" | "processing" | "confirmed") =>
+      summary({ tenant: "races", orderId: orderIdOf(20), version, status });
+    await projectHistory(HISTORY, [at(2, "processing"), at(1, "accepted"), at(2, "processing")]);
+    expect(await historyVersion(HISTORY, orderIdOf(20))).toBe(2);
+    await projectHistory(HISTORY, [at(5, "confirmed")]);
+    await projectHistory(HISTORY, [at(1, "accepted")]);
+    expect(await stored("races")).toEqual([at(5, "confirmed")]);
+  });
+
+  it("bills three rows for a new standard order of a guest, two for its next status and none for a duplicate", async () => {
+    const order = summary({ tenant: "bill", orderId: orderIdOf(30) });
+    const changed = { ...order, version: 2, status: "confirmed" as const };
+    expect((await projectHistory(HISTORY, [order])).rowsWritten).toBe(3);
+    expect((await projectHistory(HISTORY, [changed])).rowsWritten).toBe(2);
+    expect((await projectHistory(HISTORY, [changed])).rowsWritten).toBe(0);
+  });
+
+  it("writes a full delivery of 100 orders at once", async () => {
+    const orders = Array.from({ length: 100 }, (_, i) => summary({ tenant: "full", orderId: orderIdOf(100 + i) }));
+    expect((await projectHistory(HISTORY, orders)).rowsWritten).toBe(300);
+    expect(await stored("full")).toHaveLength(100);
+  });
+
+  it("does nothing when there is nothing to do", async () => {
+    expect(await projectHistory(HISTORY, [])).toEqual({ rowsRead: 0, rowsWritten: 0 });
+  });
+
+  it("gives up on a database that does not answer", async () => {
+    const stalled = { prepare: (sql: string) => HISTORY.prepare(sql), batch: () => new Promise(() => {}) } as unknown as D1Database;
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const outcome = expect(projectHistory(stalled, [summary()])).rejects.toThrow("took longer than");
+      await vi.advanceTimersByTimeAsync(PROJECTION_DEADLINE_MS);
+      await outcome;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("lives in tables without a hidden rowid, so that a primary key is no further row", async () => {
+    const { results } = await HISTORY.prepare("SELECT name, sql FROM sqlite_master WHERE name IN ('orders', 'dead_letters')").all<{
+      sql: string;
+    }>();
+    expect(results).toHaveLength(2);
+    for (const { sql } of results) expect(sql).toMatch(/WITHOUT ROWID$/);
+  });
+});
+
+describe("A dead letter", () => {
+  const letters = async (id: string) => (await HISTORY.prepare("SELECT * FROM dead_letters WHERE id = ?").bind(id).all()).results;
+
+  it("is recorded once, however often it is delivered", async () => {
+    const message = { id: "m1", queue: "order-events", cause: "no order id", body: { a: 1 }, receivedAt: 5 };
+    await recordDeadLetter(HISTORY, message);
+    await recordDeadLetter(HISTORY, { ...message, receivedAt: 6 });
+    expect(await letters("m1")).toEqual([{ id: "m1", queue: "order-events", cause: "no order id", body: '{"a":1}', received_at: 5 }]);
+  });
+
+  it("keeps the beginning of a long body, and something of one that JSON cannot express", async () => {
+    const circular: { self?: unknown } = {};
+    circular.self = circular;
+    await recordDeadLetter(HISTORY, { id: "m2", queue: "q", cause: "c", body: "\u{1f600}".repeat(5_000), receivedAt: 1 });
+    await recordDeadLetter(HISTORY, { id: "m3", queue: "q", cause: "c", body: circular, receivedAt: 1 });
+    await recordDeadLetter(HISTORY, { id: "m4", queue: "q", cause: "c", body: undefined, receivedAt: 1 });
+    expect(await letters("m2")).toMatchObject([{ body: expect.stringMatching(new RegExp(`^.{${MAX_BODY_EXCERPT}}$`, "s")) }]);
+    expect(await letters("m3")).toMatchObject([{ body: "[object Object]" }]);
+    expect(await letters("m4")).toMatchObject([{ body: "[object Undefined]" }]);
+  });
+});

@@ -1,0 +1,29 @@
+/** Order summaries for tests of the projections. */
+import type { OrderSummary } from "../../src/contract/order.ts";
+
+/** The id of the n-th order; digits are base32 digits, too. */
+export const orderIdOf = (n: number): string => `ord_${String(n).padStart(26, "0")}`;
+
+export const summary = (over: Partial<OrderSummary> = {}): OrderSummary => ({
+  orderId: orderIdOf(1),
+  tenant: "acme",
+  version: 1,
+  status: "accepted",
+  stage: null,
+  priority: "standard",
+  track: "retail",
+  reference: null,
+  customerId: null,
+  currency: "GBP",
+  total: 1_000,
+  lineCount: 1,
+  reason: null,
+  attention: null,
+  causeClass: null,
+  fingerprint: null,
+  placedAt: 1_700_000_000_000,
+  startedAt: null,
+  confirmedAt: null,
+  updatedAt: 1_700_000_000_000,
+  ...over,
+});
