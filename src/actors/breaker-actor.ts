@@ -1,0 +1,210 @@
+/**
+ * The circuit breaker of one provider, named by it, shared by every isolate. It knows who waits for the provider, sends
+ * the first of them to try it out, and lets the others go by lane and age, a share at a time, once it works again. It is
+ * asked only about a provider in trouble: while all is well no call comes here but the isolates' look every few seconds.
+ */
+import { DurableObject } from "cloudflare:workers";
+import type { Hint } from "../contract/messages.ts";
+import { type Priority, ProviderName } from "../contract/order.ts";
+import { type BreakerState, breakerDeadline, CLOSED, mayCall, probe, probed, trip } from "../domain/breaker.ts";
+import type { Env } from "../env.ts";
+import { now } from "../platform/ambient.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { exec, Meter } from "../platform/meter.ts";
+import { Schema } from "../platform/schema.ts";
+import type { Admission } from "../providers/ports.ts";
+import { laneQueue } from "./lane-queue.ts";
+
+/** `lane` 0 is expedited, so that the index of the key hands the orders out by lane and age. */
+const SCHEMA = [
+  `CREATE TABLE waiting (
+     lane INTEGER NOT NULL,
+     placed_at INTEGER NOT NULL,
+     order_id TEXT NOT NULL,
+     PRIMARY KEY (lane, placed_at, order_id)
+   ) STRICT, WITHOUT ROWID`,
+] as const;
+
+const SQL = {
+  wait: "INSERT INTO waiting (lane, placed_at, order_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  first: "SELECT lane, placed_at, order_id FROM waiting ORDER BY lane, placed_at, order_id LIMIT ?",
+  release: "DELETE FROM waiting WHERE lane = ? AND placed_at = ? AND order_id = ?",
+  count: "SELECT count(*) AS waiting FROM waiting",
+} as const;
+
+const STATE_KEY = "breaker";
+
+/** Orders let go at once, and how often: a provider that has just come back must not be knocked over by those that waited. */
+const DRAIN_BATCH = 50;
+const DRAIN_EVERY_MS = 1_000;
+
+/** A barred order looks for itself after this, in case its hint or this actor's memory of it was lost. */
+const RECHECK_MS = 60_000;
+
+const LANES: readonly Priority[] = ["expedited", "standard"];
+
+/** What an operator sees of a provider. Times in milliseconds. */
+export interface BreakerView {
+  readonly provider: ProviderName;
+  readonly breaker: BreakerState;
+  readonly waiting: number;
+}
+
+export class BreakerActor extends DurableObject<Env> {
+  readonly #storage: DurableObjectStorage;
+  readonly #meter: Meter;
+  readonly #schema: Schema;
+  #breaker: BreakerState;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#storage = ctx.storage;
+    this.#meter = new Meter("BreakerActor", env);
+    this.#schema = new Schema(ctx.storage, this.#meter, SCHEMA);
+    this.#breaker = ctx.storage.kv.get<BreakerState>(STATE_KEY) ?? CLOSED;
+  }
+
+  view(): BreakerView {
+    return this.#metered(() => ({ provider: this.#provider, breaker: this.#breaker, waiting: this.#waiting() }));
+  }
+
+  /** Lets the order call, or remembers that it waits. */
+  admit(orderId: string, priority: Priority, placedAt: number): Admission & { readonly breaker: BreakerState } {
+    return this.#metered(() => {
+      const breaker = this.#breaker;
+      if (breaker.state === "closed" || mayCall(breaker, orderId)) return { admitted: true, breaker };
+      this.#storage.transactionSync(() => {
+        this.#schema.create();
+        exec(this.#storage.sql, this.#meter, SQL.wait, LANES.indexOf(priority), placedAt, orderId);
+      });
+      return { admitted: false, since: breaker.since, recheckAt: now() + RECHECK_MS, breaker };
+    });
+  }
+
+  /** Enough calls have failed in a row. */
+  async trip(why: string): Promise<BreakerState> {
+    return this.#metered(() => this.#become(trip(this.#breaker, why, now())));
+  }
+
+  /** How the order that tried the provider out has fared; another order's result changes nothing. */
+  async probed(orderId: string, worked: boolean): Promise<BreakerState> {
+    return this.#metered(() => this.#become(probed(this.#breaker, orderId, worked, now())));
+  }
+
+  /** A person stops all calls to the provider, until a person lets them go on. */
+  async pause(why: string): Promise<BreakerView> {
+    await this.#metered(() => this.#become({ state: "paused", since: now(), why }));
+    return this.view();
+  }
+
+  /** Ends a pause, or an outage that a person knows to be over. */
+  async resume(): Promise<BreakerView> {
+    await this.#metered(() => this.#become(CLOSED));
+    return this.view();
+  }
+
+  /** Never throws: the platform deletes an alarm that has failed six times. */
+  override async alarm(): Promise<void> {
+    await this.#metered(async () => {
+      try {
+        await this.#act();
+      } catch (error) {
+        log.error("breaker.alarm_failed", { provider: this.#provider, error: excerpt(error) });
+        await this.#arm(now() + DRAIN_EVERY_MS);
+      }
+    });
+  }
+
+  async #act(): Promise<void> {
+    const breaker = this.#breaker;
+    const at = now();
+    if (breaker.state === "closed") return this.#drain();
+    if (breaker.state === "half_open" && at >= breaker.until) await this.#become(probed(breaker, breaker.orderId, false, at));
+    else if (breaker.state === "open" && at >= breaker.probeAt) await this.#probe(breaker);
+    else await this.#armForBreaker();
+  }
+
+  /** Sends the first that waits. When nobody does, the next order that comes along is let through and shows how things are. */
+  async #probe(breaker: BreakerState & { state: "open" }): Promise<void> {
+    const [first] = this.#first(1);
+    if (!first) {
+      await this.#become(CLOSED);
+      return;
+    }
+    await this.#become(probe(breaker, first.order_id, now()));
+    // It waits no longer: should it have no more need of the provider, the next probe must be another order.
+    exec(this.#storage.sql, this.#meter, SQL.release, first.lane, first.placed_at, first.order_id);
+    await this.#hint(first, this.#provider);
+  }
+
+  /** Lets a share go and comes back for the next, as long as the breaker stays closed. */
+  async #drain(): Promise<void> {
+    const batch = this.#first(DRAIN_BATCH);
+    await Promise.all(batch.map((row) => this.#hint(row)));
+    this.#storage.transactionSync(() => {
+      for (const row of batch) exec(this.#storage.sql, this.#meter, SQL.release, row.lane, row.placed_at, row.order_id);
+    });
+    if (batch.length > 0) log.info("breaker.drained", { provider: this.#provider, released: batch.length, waiting: this.#waiting() });
+    if (this.#waiting() > 0) await this.#arm(now() + DRAIN_EVERY_MS);
+  }
+
+  async #hint({ lane, order_id: orderId }: WaitingRow, probe?: ProviderName): Promise<void> {
+    const hint: Hint = { orderId, priority: LANES[lane] ?? "standard", ...(probe && { probe }) };
+    await laneQueue(this.env, hint.priority).send(hint);
+    this.#meter.add({ queueOperations: 1 });
+  }
+
+  async #become(breaker: BreakerState): Promise<BreakerState> {
+    if (breaker === this.#breaker) return breaker;
+    const { state } = breaker;
+    log.warn("breaker.changed", {
+      provider: this.#provider,
+      from: this.#breaker.state,
+      to: state,
+      waiting: this.#waiting(),
+      ...("why" in breaker && { why: breaker.why }),
+    });
+    this.#storage.kv.put(STATE_KEY, breaker);
+    this.#meter.add({ rowsWritten: 1 });
+    this.#breaker = breaker;
+    await this.#armForBreaker();
+    return breaker;
+  }
+
+  async #armForBreaker(): Promise<void> {
+    const deadline = this.#breaker.state === "closed" ? (this.#waiting() > 0 ? now() : null) : breakerDeadline(this.#breaker);
+    if (deadline !== null) await this.#arm(deadline);
+  }
+
+  async #arm(at: number): Promise<void> {
+    this.#meter.add({ alarmsSet: 1 });
+    await this.#storage.setAlarm(at);
+  }
+
+  #first(limit: number): WaitingRow[] {
+    return this.#schema.exists ? exec<WaitingRow>(this.#storage.sql, this.#meter, SQL.first, limit) : [];
+  }
+
+  #waiting(): number {
+    return this.#schema.exists ? (exec<{ waiting: number }>(this.#storage.sql, this.#meter, SQL.count)[0]?.waiting ?? 0) : 0;
+  }
+
+  get #provider(): ProviderName {
+    return ProviderName.parse(this.ctx.id.name);
+  }
+
+  #metered<Result>(work: () => Result): Result {
+    this.#meter.add({ requests: 1 });
+    try {
+      return work();
+    } finally {
+      this.#meter.flush();
+    }
+  }
+}
+
+interface WaitingRow extends Record<string, SqlStorageValue> {
+  lane: number;
+  placed_at: number;
+  order_id: string;
+}

@@ -1,0 +1,83 @@
+/**
+ * The circuit breakers as an isolate sees them. Whether a provider may be called is answered from memory while all is
+ * well, so that a healthy step costs no extra request; only orders that meet a provider in trouble ask its actor. What an
+ * isolate believes is a few seconds old at most. When a breaker's actor does not answer, calls are let pass: a breaker
+ * protects, it must not be a reason to stop.
+ */
+import type { ProviderName } from "../contract/order.ts";
+import { type BreakerState, CLOSED, TRIP_AFTER, TRIP_WITHIN_MS } from "../domain/breaker.ts";
+import type { Env } from "../env.ts";
+import { now } from "../platform/ambient.ts";
+import { excerpt, log } from "../platform/log.ts";
+import type { Admission, Breakers } from "../providers/ports.ts";
+
+/** After this a belief that a provider works is renewed, beside the call and not before it. A pause takes this long to reach every isolate. */
+const BELIEF_MS = 5_000;
+
+interface Belief {
+  breaker: BreakerState;
+  readAt: number;
+  failures: number;
+  firstFailureAt: number;
+}
+
+const beliefs = new Map<ProviderName, Belief>();
+
+export function breakersFrom(env: Env): Breakers {
+  const actor = (provider: ProviderName) => env.BREAKERS.getByName(provider);
+
+  function believe(provider: ProviderName, breaker: BreakerState): void {
+    const { failures = 0, firstFailureAt = 0 } = beliefs.get(provider) ?? {};
+    beliefs.set(provider, { breaker, readAt: now(), failures, firstFailureAt });
+  }
+
+  /** Asks the actor and believes it; an actor that does not answer is logged and changes nothing. */
+  async function consult(provider: ProviderName, question: () => Promise<BreakerState>): Promise<void> {
+    try {
+      believe(provider, await question());
+    } catch (error) {
+      log.warn("breaker.unknown", { provider, error: excerpt(error) });
+    }
+  }
+
+  return {
+    async admit(provider, { orderId, priority, placedAt }, probe): Promise<Admission> {
+      const belief = beliefs.get(provider);
+      const stale = belief === undefined || now() - belief.readAt > BELIEF_MS;
+      if (!probe && (belief === undefined || belief.breaker.state === "closed")) {
+        if (stale) {
+          believe(provider, belief?.breaker ?? CLOSED);
+          void consult(provider, async () => (await actor(provider).view()).breaker);
+        }
+        return { admitted: true };
+      }
+      try {
+        const { breaker, ...admission } = await actor(provider).admit(orderId, priority, placedAt);
+        believe(provider, breaker);
+        return admission;
+      } catch (error) {
+        log.warn("breaker.unknown", { provider, orderId, error: excerpt(error) });
+        return { admitted: true };
+      }
+    },
+
+    report(provider, orderId, worked, detail): void {
+      const belief = beliefs.get(provider);
+      if (!belief) return;
+      if (belief.breaker.state !== "closed") {
+        void consult(provider, () => actor(provider).probed(orderId, worked));
+        return;
+      }
+      if (worked) {
+        belief.failures = 0;
+        return;
+      }
+      if (belief.failures === 0 || now() - belief.firstFailureAt > TRIP_WITHIN_MS)
+        Object.assign(belief, { failures: 0, firstFailureAt: now() });
+      belief.failures++;
+      if (belief.failures < TRIP_AFTER) return;
+      belief.failures = 0;
+      void consult(provider, () => actor(provider).trip(detail));
+    },
+  };
+}

@@ -1,0 +1,174 @@
+/**
+ * The stock of one SKU of one tenant, and the only place that knows it. A SKU that was never stocked costs nothing: its
+ * actor creates no table and writes no row, it only answers. Reservations of settled orders are kept, because a late
+ * request is refused by them; a row is about 60 bytes, so 10 GB (the platform's limit) are over 100 million orders of one SKU.
+ */
+import { DurableObject } from "cloudflare:workers";
+import {
+  commit,
+  type Decision,
+  onHand,
+  type Receipt,
+  type Reservation,
+  receive,
+  release,
+  reserve,
+  type Shelf,
+  type Stock,
+  type StockAnswer,
+  type StockRefusal,
+  withdraw,
+} from "../domain/inventory.ts";
+import type { Env } from "../env.ts";
+import { exec, Meter } from "../platform/meter.ts";
+import { Schema } from "../platform/schema.ts";
+
+/** `WITHOUT ROWID` because an index would be billed as a second row. */
+const SCHEMA: readonly string[] = [
+  `CREATE TABLE stock (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     available INTEGER NOT NULL CHECK (available >= 0),
+     reserved INTEGER NOT NULL CHECK (reserved >= 0)
+   ) STRICT;
+   CREATE TABLE reservations (
+     order_id TEXT PRIMARY KEY,
+     quantity INTEGER NOT NULL CHECK (quantity >= 0),
+     status TEXT NOT NULL CHECK (status IN ('reserved', 'committed', 'released'))
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE receipts (receipt_id TEXT PRIMARY KEY, quantity INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+];
+
+const SQL = {
+  stock: "SELECT available, reserved FROM stock WHERE id = 1",
+  setStock:
+    "INSERT INTO stock (id, available, reserved) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET available = excluded.available, reserved = excluded.reserved",
+  reservation: "SELECT quantity, status FROM reservations WHERE order_id = ?",
+  setReservation:
+    "INSERT INTO reservations (order_id, quantity, status) VALUES (?, ?, ?) ON CONFLICT (order_id) DO UPDATE SET quantity = excluded.quantity, status = excluded.status",
+  receipt: "SELECT quantity FROM receipts WHERE receipt_id = ?",
+  addReceipt: "INSERT INTO receipts (receipt_id, quantity) VALUES (?, ?)",
+} as const;
+
+/** Units of one SKU; `onHand` is always `available + reserved`. */
+export interface StockLevel extends Stock {
+  readonly onHand: number;
+}
+
+export type ReceiveAnswer =
+  | { readonly outcome: "received"; readonly level: StockLevel }
+  | { readonly outcome: "refused"; readonly refusal: StockRefusal | { readonly reason: "receipt_conflict"; readonly quantity: number } };
+
+export class InventoryActor extends DurableObject<Env> {
+  readonly #storage: DurableObjectStorage;
+  readonly #meter: Meter;
+  /** Exists once goods were received. */
+  readonly #schema: Schema;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#storage = ctx.storage;
+    this.#meter = new Meter("InventoryActor", env);
+    this.#schema = new Schema(ctx.storage, this.#meter, SCHEMA);
+  }
+
+  /** Null for a SKU that was never stocked. */
+  stock(): StockLevel | null {
+    return this.#metered(() => {
+      const stock = this.#stock();
+      return stock && levelOf(stock);
+    });
+  }
+
+  /** What an order holds or held here; null when it never did. */
+  reservationOf(orderId: string): Reservation | null {
+    return this.#metered(() => this.#reservation(orderId));
+  }
+
+  /** Once per `receiptId`: a repeat changes nothing and answers with the level as it is now. */
+  receive({ receiptId, quantity }: Receipt): ReceiveAnswer {
+    return this.#metered(() => {
+      const stock = this.#stock();
+      const known = stock && this.#exec<{ quantity: number }>(SQL.receipt, receiptId)[0];
+      if (known) {
+        if (known.quantity === quantity) return { outcome: "received", level: levelOf(stock) };
+        return { outcome: "refused", refusal: { reason: "receipt_conflict", quantity: known.quantity } };
+      }
+      const decision = receive(this.#sku, stock, quantity);
+      if ("refusal" in decision) return { outcome: "refused", refusal: decision.refusal };
+      this.#storage.transactionSync(() => {
+        this.#schema.create();
+        this.#setStock(decision.stock);
+        this.#exec(SQL.addReceipt, receiptId, quantity);
+      });
+      return { outcome: "received", level: levelOf(decision.stock) };
+    });
+  }
+
+  reserve(orderId: string, quantity: number): StockAnswer {
+    return this.#change(orderId, (shelf) => reserve(shelf, quantity));
+  }
+
+  commit(orderId: string): StockAnswer {
+    return this.#change(orderId, commit);
+  }
+
+  release(orderId: string): StockAnswer {
+    return this.#change(orderId, release);
+  }
+
+  withdraw(orderId: string): StockAnswer {
+    return this.#change(orderId, withdraw);
+  }
+
+  #change(orderId: string, decide: (shelf: Shelf) => Decision): StockAnswer {
+    return this.#metered(() => {
+      const stock = this.#stock();
+      const reservation = this.#reservation(orderId);
+      const { answer, change } = decide({ sku: this.#sku, stock, reservation });
+      if (change) {
+        this.#storage.transactionSync(() => {
+          if (change.stock !== stock) this.#setStock(change.stock);
+          this.#exec(SQL.setReservation, orderId, change.reservation.quantity, change.reservation.status);
+        });
+      }
+      return answer;
+    });
+  }
+
+  #stock(): Stock | null {
+    return !this.#schema.exists ? null : (this.#exec<Row<Stock>>(SQL.stock)[0] ?? null);
+  }
+
+  #reservation(orderId: string): Reservation | null {
+    return !this.#schema.exists ? null : (this.#exec<Row<Reservation>>(SQL.reservation, orderId)[0] ?? null);
+  }
+
+  #setStock({ available, reserved }: Stock): void {
+    this.#exec(SQL.setStock, available, reserved);
+  }
+
+  /** The part of the object's name after the tenant, which has no slash in it. */
+  get #sku(): string {
+    const { name } = this.ctx.id;
+    if (name === undefined) throw new Error("an InventoryActor is reached by name only");
+    return name.slice(name.indexOf("/") + 1);
+  }
+
+  #exec<T extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): T[] {
+    return exec<T>(this.#storage.sql, this.#meter, statement, ...bindings);
+  }
+
+  #metered<T>(work: () => T): T {
+    this.#meter.add({ requests: 1 });
+    try {
+      return work();
+    } finally {
+      this.#meter.flush();
+    }
+  }
+}
+
+/** An interface of the domain as a row: the same columns, in the type that the SQL interface asks for. */
+type Row<T> = { -readonly [Column in keyof T]: T[Column] & SqlStorageValue };
+
+const levelOf = (stock: Stock): StockLevel => ({ ...stock, onHand: onHand(stock) });

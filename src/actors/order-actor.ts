@@ -1,0 +1,179 @@
+/**
+ * The Durable Object of one order, named by its id: storage, alarm and bindings for an `OrderProcess`. It holds no rule
+ * of its own, and it writes nothing for an order that was never placed.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { Commit, type PlacedOrder } from "../contract/events.ts";
+import type { Cause } from "../contract/order.ts";
+import type { OrderCommand } from "../domain/decide.ts";
+import { type Diagnosis, diagnose } from "../domain/diagnosis.ts";
+import { lanesFrom } from "../domain/lanes.ts";
+import type { OrderState } from "../domain/order.ts";
+import { openSteps } from "../domain/progress.ts";
+import type { Env } from "../env.ts";
+import { historyVersion } from "../history/queries.ts";
+import { now, random } from "../platform/ambient.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { exec, Meter } from "../platform/meter.ts";
+import { Schema } from "../platform/schema.ts";
+import { providersFrom } from "../providers/index.ts";
+import { OPERATIONS } from "../providers/ports.ts";
+import { breakersFrom } from "./breakers.ts";
+import { laneQueue } from "./lane-queue.ts";
+import { type AdvanceResult, type CommandResult, type OrderPorts, OrderProcess, type PlaceResult, type Poked } from "./order-process.ts";
+
+const SCHEMA = ["CREATE TABLE journal (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT"] as const;
+
+const SQL = {
+  read: "SELECT version, at, events FROM journal ORDER BY version",
+  append: "INSERT INTO journal (version, at, events) VALUES (?, ?, ?)",
+} as const;
+
+/** After an alarm that threw: soon enough to keep the promise, late enough not to spin. */
+const ALARM_FAILED_MS = 30_000;
+
+export class OrderActor extends DurableObject<Env> {
+  readonly #meter: Meter;
+  readonly #schema: Schema;
+  #loaded: Promise<OrderProcess> | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#meter = new Meter("OrderActor", env);
+    this.#schema = new Schema(ctx.storage, this.#meter, SCHEMA);
+  }
+
+  /** Accepts the order or recognises a repeat. When this answers, the order is durable. */
+  async place(order: PlacedOrder): Promise<PlaceResult> {
+    return this.#metered(async (process) => process.place(order));
+  }
+
+  /** Carries the order as far as it goes; null when there is no such order. */
+  async advance(hint: Parameters<OrderProcess["advance"]>[0]): Promise<AdvanceResult | null> {
+    return this.#metered((process) => process.advance(hint));
+  }
+
+  /** Carries out a command of the order's own tenant; null when that tenant has no such order. */
+  async command(tenant: string, command: OrderCommand): Promise<CommandResult | null> {
+    return this.#metered(async (process) => (process.state?.order.tenant === tenant ? process.command(command) : null));
+  }
+
+  async cancel(tenant: string, by: string, reason?: string): Promise<CommandResult | null> {
+    return this.command(tenant, { type: "CancelOrder", by, reason });
+  }
+
+  /** The order as it is now; null when the tenant has none of this id. */
+  async view(tenant: string): Promise<PlaceResult["state"] | null> {
+    return this.#metered(async ({ state }) => (state?.order.tenant === tenant ? state : null));
+  }
+
+  /** The journal; null when the tenant has no such order. */
+  async events(tenant: string): Promise<Commit[] | null> {
+    return this.#metered(async ({ state }) => (state?.order.tenant === tenant ? this.#journal() : null));
+  }
+
+  /** Why the order is where it is; null when the tenant has none of this id. */
+  async diagnosis(tenant: string): Promise<Diagnosis | null> {
+    return this.#metered(async ({ state, isRunning }) => {
+      if (state?.order.tenant !== tenant) return null;
+      const [alarmAt, provider] = await Promise.all([this.ctx.storage.getAlarm(), this.#barredFrom(state)]);
+      return diagnose(state, this.#journal(), { now: now(), alarmAt, running: isRunning, provider });
+    });
+  }
+
+  /**
+   * A look from outside at an order that should have moved: what was lost is restored. Null when there is no such order.
+   * @param shown the version that the history shows
+   */
+  async poke(shown: number): Promise<Poked | null> {
+    return this.#metered(async (process) => process.poke(await this.ctx.storage.getAlarm(), shown));
+  }
+
+  /** Parks the order; answers its status, or null when there is no such order. */
+  async quarantine(cause: Cause): Promise<string | null> {
+    return this.#metered(async (process) => process.quarantine(cause));
+  }
+
+  /** Never throws: the platform deletes an alarm that has failed six times. */
+  override async alarm(): Promise<void> {
+    try {
+      await this.#metered((process) => process.wake());
+    } catch (error) {
+      log.error("order.alarm_failed", { orderId: this.ctx.id.name, error: excerpt(error) });
+      this.#loaded = null;
+      await this.ctx.storage.setAlarm(now() + ALARM_FAILED_MS);
+    }
+  }
+
+  /** The provider that an order waits for, when it does and its breaker can be asked. */
+  async #barredFrom(state: OrderState): Promise<Diagnosis["provider"]> {
+    const [barred] = openSteps(state).filter(([, { phase }]) => phase === "barred");
+    if (!barred) return null;
+    const { port } = OPERATIONS[barred[0]];
+    if (port === "risk") return null;
+    const view = await this.env.BREAKERS.getByName(port)
+      .view()
+      .catch(() => null);
+    return view && { name: view.provider, breaker: view.breaker, waiting: view.waiting };
+  }
+
+  async #metered<Result>(work: (process: OrderProcess) => Promise<Result>): Promise<Result> {
+    this.#meter.add({ requests: 1 });
+    try {
+      this.#loaded ??= this.#load();
+      return await work(await this.#loaded);
+    } finally {
+      this.#meter.flush();
+    }
+  }
+
+  async #load(): Promise<OrderProcess> {
+    const journal = this.#journal();
+    const armedAt = journal.length > 0 ? await this.ctx.storage.getAlarm() : null;
+    return new OrderProcess(this.#ports(), lanesFrom(this.env.LANES), journal, armedAt);
+  }
+
+  #journal(): Commit[] {
+    if (!this.#schema.exists) return [];
+    const rows = exec<{ version: number; at: number; events: string }>(this.ctx.storage.sql, this.#meter, SQL.read);
+    return rows.map(({ version, at, events }) => Commit.parse({ version, at, events: JSON.parse(events) }));
+  }
+
+  #append(commit: Commit): void {
+    const { storage } = this.ctx;
+    storage.transactionSync(() => {
+      this.#schema.create();
+      exec(storage.sql, this.#meter, SQL.append, commit.version, commit.at, JSON.stringify(commit.events));
+    });
+  }
+
+  #ports(): OrderPorts {
+    const { ctx, env } = this;
+    return {
+      store: {
+        append: (commit) => this.#append(commit),
+        arm: (at) => {
+          this.#meter.add({ alarmsSet: 1 });
+          ctx.waitUntil(ctx.storage.setAlarm(at));
+        },
+      },
+      clock: {
+        now,
+        after: (ms, then) => {
+          const timer = setTimeout(then, ms);
+          return () => clearTimeout(timer);
+        },
+      },
+      random,
+      providers: providersFrom(env),
+      breakers: breakersFrom(env),
+      publish: async (change) => void (await env.ORDER_EVENTS.send(change)),
+      hint: async (hint) => void (await laneQueue(env, hint.priority).send(hint)),
+      deadLetter: async (letter) => void (await env.ORDERS_DEAD_LETTER.send(letter)),
+      historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),
+      oldestInLane: async (priority) => (await laneQueue(env, priority).metrics()).oldestMessageTimestamp?.getTime() ?? null,
+      background: (work) => ctx.waitUntil(work),
+      log: (level, event, fields) => log[level](event, fields),
+    };
+  }
+}

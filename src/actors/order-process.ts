@@ -1,0 +1,477 @@
+/**
+ * The life of one order: commits what the domain decides, makes the calls that are due, and keeps the alarm armed. It
+ * reaches the world only through `OrderPorts`, so the same code runs in the actor and in a simulation. At most one run
+ * of the saga is under way at a time; a command that arrives in between is journaled at once and obeyed after the calls
+ * that are out have been answered or given up.
+ */
+import type { Commit, OrderEvent, PlacedOrder, StepFacts } from "../contract/events.ts";
+import type { DeadLetter, Hint, OrderChanged } from "../contract/messages.ts";
+import type { Cause, OrderStatus, Priority, ProviderName, Step } from "../contract/order.ts";
+import {
+  type CommandRefusal,
+  decide,
+  decideBarred,
+  decideDeadlines,
+  decideOutcomes,
+  decidePlace,
+  decideQuarantine,
+  decideResume,
+  type OrderCommand,
+  type Outcome,
+} from "../domain/decide.ts";
+import type { Lane } from "../domain/lanes.ts";
+import { apply, fold, type OrderState, summarize } from "../domain/order.ts";
+import { CALL_TIMEOUT_MS, follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
+import { excerpt, type LogEvent, type LogFields } from "../platform/log.ts";
+import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../providers/ports.ts";
+
+/** How long an abandoned call is still listened to: what it did late must be recorded, and undone if it is not wanted. */
+const LATE_ANSWER_MS = 60_000;
+
+/** A projection that was just asked to catch up is given this long before it is asked again, doubling with the order's age. */
+const MAX_SETTLE_DELAY_MS = 15 * 60_000;
+
+/** Only a change at least this old is asked about: a younger one is normally still in the events queue. */
+const MIN_SETTLE_AGE_MS = 5_000;
+
+/** An alarm is never armed for sooner than this, so that a deadline that cannot be met is no busy loop. */
+const MIN_SLEEP_MS = 1_000;
+
+/** The platform may be a minute late with an alarm, in maintenance or failover; one that is later still was seen never to go off. */
+const ALARM_OVERDUE_MS = 60_000;
+
+const ADMITTED: Admission = { admitted: true };
+
+const UNKNOWN: Recheck = { settleAt: null, waitAt: null };
+
+/** More commits than any order can need in one run; past it the alarm carries on, in case the saga goes in circles. */
+const MAX_ROUNDS_PER_RUN = 20;
+
+export interface OrderPorts {
+  readonly store: {
+    /** Makes the commit durable, with whatever `arm` is called for in the same turn. Throws when it could not. */
+    append(commit: Commit): void;
+    /** Arms the one alarm for this time, in place of the time it was armed for. */
+    arm(at: number): void;
+  };
+  readonly clock: {
+    now(): number;
+    /** Runs `then` after `ms` unless the returned function is called first. */
+    after(ms: number, then: () => void): () => void;
+  };
+  random(): number;
+  readonly providers: Providers;
+  readonly breakers: Breakers;
+  /** Queues an order's newest version for the projections. */
+  publish(change: OrderChanged): Promise<void>;
+  /** Queues a hint. */
+  hint(hint: Hint): Promise<void>;
+  deadLetter(letter: DeadLetter): Promise<void>;
+  /** The version that the history shows, or null when it has none; rejects when it does not answer. */
+  historyVersion(orderId: string): Promise<number | null>;
+  /** When the oldest message in a lane was sent, or null for an empty lane; rejects when nobody knows. */
+  oldestInLane(priority: Priority): Promise<number | null>;
+  /** Goes on after the answer has been given. */
+  background(work: Promise<unknown>): void;
+  log(level: "info" | "warn" | "error", event: LogEvent, fields: LogFields): void;
+}
+
+export type PlaceResult = { readonly outcome: "placed" | "replayed" | "conflict"; readonly state: OrderState };
+export type CommandResult = { readonly state: OrderState; readonly refusal?: CommandRefusal };
+
+/** What a hint came to. `retryAfterMs` asks for the same hint again; null says that this one has done its work. */
+export interface AdvanceResult {
+  readonly status: OrderStatus;
+  readonly retryAfterMs: number | null;
+}
+
+/** What a look from outside found: all well, no alarm where one must be, or a history that never heard of the newest version. */
+export type Poked = "healthy" | "alarm_lost" | "history_behind";
+
+type Trigger =
+  | { readonly kind: "hint"; readonly attempt: number; readonly probe?: ProviderName | undefined }
+  | { readonly kind: "alarm" }
+  | { readonly kind: "late" };
+
+export class OrderProcess {
+  readonly #ports: OrderPorts;
+  readonly #lanes: Readonly<Record<Priority, Lane>>;
+  #state: OrderState | null;
+  #armedAt: number | null;
+  #published: number;
+  #recheck: Recheck = UNKNOWN;
+  #run: Promise<void> | null = null;
+
+  /** @param armedAt when the alarm goes off, or null when none is armed */
+  constructor(ports: OrderPorts, lanes: Readonly<Record<Priority, Lane>>, journal: readonly Commit[], armedAt: number | null) {
+    this.#ports = ports;
+    this.#lanes = lanes;
+    this.#state = fold(journal);
+    this.#armedAt = armedAt;
+    this.#published = this.#state?.version ?? 0;
+  }
+
+  /** Null until the order was placed. */
+  get state(): OrderState | null {
+    return this.#state;
+  }
+
+  /** Whether calls of this order are out at this moment. */
+  get isRunning(): boolean {
+    return this.#run !== null;
+  }
+
+  /** Accepts the order, or recognises it: the same fingerprint is a repeat, another one is a conflict. */
+  place(order: PlacedOrder): PlaceResult {
+    if (this.#state) {
+      const outcome = this.#state.order.fingerprint === order.fingerprint ? "replayed" : "conflict";
+      if (outcome === "replayed") this.#log("info", "order.replayed", {});
+      return { outcome, state: this.#state };
+    }
+    const state = this.#commit(decidePlace(order, this.#ports.clock.now()));
+    this.#log("info", "order.placed", { lines: order.lines.length, total: order.total, currency: order.currency });
+    this.#ports.background(this.#publish());
+    return { outcome: "placed", state };
+  }
+
+  /** Carries a command out, or says why not. What it set in motion needs a hint, which the caller sends. */
+  command(command: OrderCommand): CommandResult | null {
+    if (!this.#state) return null;
+    const decision = decide(this.#state, command);
+    if ("refusal" in decision) return { state: this.#state, refusal: decision.refusal };
+    if (decision.events.length === 0) return { state: this.#state };
+    const state = this.#commit(decision.events);
+    this.#log("info", "order.changed", { command: command.type });
+    this.#ports.background(this.#publish());
+    return { state };
+  }
+
+  /**
+   * Carries the order as far as it goes now.
+   * @param hint.attempt how often this hint was delivered, counted from 1: a further delivery may follow a run that died
+   * @param hint.probe the provider that this order is to try out, although others are barred from it
+   */
+  async advance(hint: {
+    readonly priority: Priority;
+    readonly attempt: number;
+    readonly probe?: ProviderName | undefined;
+  }): Promise<AdvanceResult | null> {
+    if (!this.#state) return null;
+    const stale = this.#state.priority !== hint.priority;
+    if (stale) return { status: this.#state.status, retryAfterMs: null };
+    const joined = this.#run !== null;
+    await this.#run;
+    await this.#drive({ kind: "hint", attempt: hint.attempt, probe: hint.probe });
+    const now = this.#ports.clock.now();
+    const planned = plan(this.#state, now);
+    if (planned.kind === "stuck") await this.#deadLetter(planned.cause);
+    // The hint whose run was joined comes back for the retry; two that came back would double with every doubled delivery.
+    return { status: this.#state.status, retryAfterMs: planned.kind === "wait" && !joined ? Math.max(0, planned.until - now) : null };
+  }
+
+  /** Parks the order in front of a person. */
+  quarantine(cause: Cause): OrderStatus | null {
+    if (!this.#state) return null;
+    this.#commit(decideQuarantine(this.#state, cause));
+    this.#ports.background(this.#publish());
+    return this.#state.status;
+  }
+
+  /**
+   * Restores what the platform lost, if it did: the alarm that must be armed, and the news that the history must have had.
+   * @param armedAt when the alarm goes off as the platform has it, or null for none; one that is overdue will never go off
+   * @param shown the version that the history shows
+   */
+  poke(armedAt: number | null, shown: number): Poked | null {
+    if (!this.#state) return null;
+    const now = this.#ports.clock.now();
+    const mustWake = wakeAt(this.#state, this.#lane(), { settleAt: "never", waitAt: null }) !== null;
+    const alarmLost = this.#run === null && mustWake && (armedAt === null || armedAt < now - ALARM_OVERDUE_MS);
+    const historyBehind = shown < this.#state.version && now - this.#state.updatedAt > SETTLE_AFTER_MS;
+    if (alarmLost) {
+      this.#armedAt = null;
+      this.#arm();
+    }
+    if (historyBehind) {
+      this.#published = 0;
+      this.#ports.background(this.#publish());
+    }
+    return alarmLost ? "alarm_lost" : historyBehind ? "history_behind" : "healthy";
+  }
+
+  /** The alarm went off: whatever deadline has passed is acted on, and the next one armed. */
+  async wake(): Promise<void> {
+    if (!this.#state) return;
+    this.#armedAt = null;
+    const now = this.#ports.clock.now();
+    if (this.#run) return this.#armFor(now + RUN_GRACE_MS);
+    const before = this.#state;
+    this.#commit(decideDeadlines(before, this.#lane(), now));
+    if (this.#state.priority !== before.priority) await this.#hint();
+    if (await this.#isQueued(now)) this.#waitUntil(now + Math.max(this.#lane().stallAfterMs, now - before.placedAt));
+    else await this.#carryOn();
+    this.#ports.background(this.#publish());
+    await this.#settle();
+    this.#arm();
+    this.#log("info", "order.alarm", { from: before.status, nextInMs: this.#armedAt === null ? null : this.#armedAt - now });
+  }
+
+  /** A run without a hint. Nobody else comes back for its retries, so the alarm keeps their time itself. */
+  async #carryOn(): Promise<void> {
+    await this.#drive({ kind: "alarm" });
+    const planned = plan(this.#current, this.#ports.clock.now());
+    if (planned.kind === "wait") this.#waitUntil(planned.until);
+  }
+
+  async #drive(trigger: Trigger): Promise<void> {
+    this.#run ??= this.#runSaga(trigger).finally(() => {
+      this.#run = null;
+    });
+    await this.#run;
+  }
+
+  async #runSaga(trigger: Trigger): Promise<void> {
+    const startedAt = this.#ports.clock.now();
+    const versionBefore = this.#current.version;
+    const steps: string[] = [];
+    for (let round = 0; round < MAX_ROUNDS_PER_RUN; round++) {
+      const now = this.#ports.clock.now();
+      this.#commit(follow(this.#current, now));
+      if (round === 0) this.#commit(this.#resume(trigger, now));
+      const planned = plan(this.#current, now);
+      if (planned.kind !== "call") break;
+      const admitted = await this.#admitted(planned.steps, trigger);
+      if (admitted.length === 0) break;
+      const outcomes = await Promise.all(admitted.map((step) => this.#attempt(step, steps)));
+      const context = { startedAt, at: this.#ports.clock.now(), lane: this.#lane(), random: this.#ports.random };
+      this.#commit(decideOutcomes(this.#current, outcomes, context));
+    }
+    if (this.#current.version === versionBefore) return;
+    const durationMs = this.#ports.clock.now() - startedAt;
+    this.#log("info", "order.advanced", {
+      by: trigger.kind,
+      steps: steps.join(" "),
+      waitedMs: startedAt - this.#current.placedAt,
+      durationMs,
+    });
+    this.#ports.background(this.#publish());
+  }
+
+  /** A first hint finds an order that nobody has worked on; anything else may follow a run that died with its calls out. */
+  #resume(trigger: Trigger, now: number): OrderEvent[] {
+    const planned = plan(this.#current, now);
+    if (planned.kind !== "call" || trigger.kind === "late" || (trigger.kind === "hint" && trigger.attempt === 1)) return [];
+    const interrupted = (step: Step) => trigger.kind === "alarm" || this.#current.steps[step]?.phase === "started";
+    return decideResume(this.#current, planned.steps.filter(interrupted), this.#lane(), now);
+  }
+
+  /** Those of the due steps whose providers may be called; the others are journaled as waiting, once. */
+  async #admitted(due: readonly Step[], trigger: Trigger): Promise<Step[]> {
+    const { order, priority, placedAt } = this.#current;
+    const waiting = { orderId: order.orderId, priority, placedAt };
+    const asked = await Promise.all(
+      due.map(async (step) => {
+        const { port } = OPERATIONS[step];
+        const probe = trigger.kind === "hint" && trigger.probe === port;
+        return { step, port, admission: port === "risk" ? ADMITTED : await this.#ports.breakers.admit(port, waiting, probe) };
+      }),
+    );
+    const barred = asked.flatMap(({ step, port, admission }) =>
+      port === "risk" || admission.admitted ? [] : [{ step, provider: port, since: admission.since, recheckAt: admission.recheckAt }],
+    );
+    this.#commit(decideBarred(this.#current, barred));
+    if (barred.length > 0) this.#waitUntil(Math.min(...barred.map(({ recheckAt }) => recheckAt)));
+    return asked.flatMap(({ step, admission }) => (admission.admitted ? [step] : []));
+  }
+
+  async #attempt(step: Step, done: string[]): Promise<Outcome> {
+    const { steps, order } = this.#current;
+    const { epoch = 1, round = 1 } = steps[step] ?? {};
+    const abort = new AbortController();
+    const startedAt = this.#ports.clock.now();
+    const key = round === 1 ? `${order.orderId}:${step}` : `${order.orderId}:${step}:${round}`;
+    const { port } = OPERATIONS[step];
+    const call = this.#ports.providers[port]({
+      step,
+      key,
+      epoch,
+      order,
+      facts: factsOf(this.#current),
+      signal: abort.signal,
+    });
+    const answered = call.catch((bug: unknown): ProviderAnswer => ({ outcome: "failed", failure: "bug", detail: excerpt(bug) }));
+    const answer = await this.#within(answered, abort, (late) => this.#recordLate({ step, epoch, answer: late }));
+    if (port !== "risk")
+      this.#ports.breakers.report(port, order.orderId, isWorking(answer), answer.outcome === "failed" ? answer.detail : "");
+    const durationMs = this.#ports.clock.now() - startedAt;
+    done.push(`${step}:${answer.outcome}:${durationMs}ms`);
+    if (answer.outcome !== "succeeded") this.#log("warn", "step.attempt", { step, epoch, durationMs, ...describe(answer) });
+    return { step, epoch, answer };
+  }
+
+  /** The answer, or `unknown` when the call's time is up; an answer after that goes to `late`. */
+  #within(answered: Promise<ProviderAnswer>, abort: AbortController, late: (answer: ProviderAnswer) => void): Promise<ProviderAnswer> {
+    const { clock } = this.#ports;
+    return new Promise((resolve) => {
+      let givenUp = false;
+      let cancel = clock.after(CALL_TIMEOUT_MS, () => {
+        givenUp = true;
+        cancel = clock.after(LATE_ANSWER_MS, () => abort.abort(new Error("abandoned")));
+        resolve({ outcome: "failed", failure: "unknown", detail: `no answer within ${CALL_TIMEOUT_MS} ms` });
+      });
+      answered
+        .then((answer) => {
+          cancel();
+          if (givenUp) late(answer);
+          else resolve(answer);
+        })
+        .catch((error: unknown) => this.#log("error", "order.late_answer", { error: excerpt(error) }));
+    });
+  }
+
+  /** An answer that says only that the call failed tells nothing that giving it up had not told. */
+  #recordLate(outcome: Outcome): void {
+    if (outcome.answer.outcome === "failed") return;
+    const context = {
+      startedAt: this.#current.startedAt ?? 0,
+      at: this.#ports.clock.now(),
+      lane: this.#lane(),
+      random: this.#ports.random,
+    };
+    this.#commit(decideOutcomes(this.#current, [outcome], context));
+    this.#log("warn", "order.late_answer", { step: outcome.step, epoch: outcome.epoch, ...describe(outcome.answer) });
+    this.#ports.background(this.#drive({ kind: "late" }).then(() => this.#publish()));
+  }
+
+  /** Whether the order's hint is probably still waiting its turn, because its lane holds messages older than the order. */
+  async #isQueued(now: number): Promise<boolean> {
+    const { priority, placedAt } = this.#current;
+    if (this.#current.status !== "accepted" || priority === "expedited") return false;
+    const oldest = await this.#ports.oldestInLane(priority).catch(() => null);
+    const queued = oldest !== null && oldest <= placedAt;
+    if (queued) this.#log("info", "order.alarm", { waiting: "queued", laneAgeMs: now - oldest });
+    return queued;
+  }
+
+  /**
+   * The last link of the chain: an order counts as told only when the history shows its version, whatever the queue
+   * said on the way. Until then its events are published again, less and less often.
+   */
+  async #settle(): Promise<void> {
+    const { order, version, updatedAt } = this.#current;
+    const now = this.#ports.clock.now();
+    const age = now - updatedAt;
+    if (this.#recheck.settleAt === "never" || age < MIN_SETTLE_AGE_MS) return;
+    const again = now + Math.min(MAX_SETTLE_DELAY_MS, Math.max(SETTLE_AFTER_MS, age));
+    try {
+      const shown = await this.#ports.historyVersion(order.orderId);
+      if (this.#current.version !== version) return;
+      const settled = shown !== null && shown >= version;
+      this.#recheck = { ...this.#recheck, settleAt: settled ? "never" : again };
+      if (settled) return;
+      this.#log("warn", "order.unsettled", { shown, ageMs: age });
+      this.#published = 0;
+      await this.#publish();
+    } catch (error) {
+      this.#recheck = { ...this.#recheck, settleAt: again };
+      this.#log("warn", "order.unsettled", { error: excerpt(error), ageMs: age });
+    }
+  }
+
+  #commit(events: readonly OrderEvent[]): OrderState {
+    if (events.length === 0) return this.#current;
+    const version = (this.#state?.version ?? 0) + 1;
+    const at = Math.max(this.#ports.clock.now(), this.#state?.updatedAt ?? 0);
+    const commit: Commit = { version, at, events: [...events] };
+    const next = apply(this.#state, commit) as OrderState;
+    this.#ports.store.append(commit);
+    this.#state = next;
+    this.#recheck = UNKNOWN;
+    this.#arm();
+    return next;
+  }
+
+  /** Arms the alarm when none is armed or it is armed too late. One that goes off early only looks and re-arms. */
+  #arm(): void {
+    const wanted = wakeAt(this.#current, this.#lane(), this.#recheck);
+    if (wanted !== null) this.#armFor(Math.max(wanted, this.#ports.clock.now() + MIN_SLEEP_MS));
+  }
+
+  /** What the order waits for is still in its way; it looks again at `at`, and nothing but a hint wakes it before. */
+  #waitUntil(at: number): void {
+    this.#recheck = { ...this.#recheck, waitAt: at };
+    this.#arm();
+  }
+
+  #armFor(at: number): void {
+    if (this.#armedAt !== null && this.#armedAt <= at) return;
+    this.#ports.store.arm(at);
+    this.#armedAt = at;
+  }
+
+  async #publish(): Promise<void> {
+    const state = this.#current;
+    if (this.#published >= state.version) return;
+    this.#published = state.version;
+    try {
+      await this.#ports.publish({ order: summarize(state) });
+    } catch (error) {
+      this.#log("error", "order.publish_failed", { error: excerpt(error) });
+    }
+  }
+
+  async #hint(): Promise<void> {
+    const { order, priority } = this.#current;
+    try {
+      await this.#ports.hint({ orderId: order.orderId, priority, ...(order.trace && { trace: order.trace }) });
+    } catch (error) {
+      this.#log("warn", "hint.lost", { error: excerpt(error) });
+    }
+  }
+
+  async #deadLetter(cause: Cause): Promise<void> {
+    try {
+      await this.#ports.deadLetter({ orderId: this.#current.order.orderId, cause });
+    } catch (error) {
+      this.#log("warn", "hint.lost", { error: excerpt(error), queue: "orders-dead-letter" });
+    }
+  }
+
+  get #current(): OrderState {
+    if (!this.#state) throw new Error("the order was never placed");
+    return this.#state;
+  }
+
+  #lane(): Lane {
+    return this.#lanes[this.#current.priority];
+  }
+
+  #log(level: "info" | "warn" | "error", event: LogEvent, fields: LogFields): void {
+    const { order, priority, status, version } = this.#current;
+    const trace = order.trace === undefined ? {} : { trace: order.trace };
+    this.#ports.log(level, event, { orderId: order.orderId, lane: priority, status, version, ...fields, ...trace });
+  }
+}
+
+/** Whether the answer shows a provider that works: one that refuses does, and so does one that finds fault with this request. */
+function isWorking(answer: ProviderAnswer): boolean {
+  return answer.outcome !== "failed" || (answer.failure !== "transient" && answer.failure !== "unknown");
+}
+
+/** What the steps that succeeded brought back, and what is known of those whose outcome is not. */
+function factsOf(state: OrderState): Partial<Record<Step, StepFacts>> {
+  return Object.fromEntries(
+    Object.entries(state.steps).flatMap(([name, step]) => (step.phase === "succeeded" ? [[name, step.facts]] : [])),
+  );
+}
+
+function describe(answer: ProviderAnswer): LogFields {
+  switch (answer.outcome) {
+    case "succeeded":
+      return { outcome: answer.outcome };
+    case "refused":
+      return { outcome: answer.outcome, reason: excerpt(answer.refusal.reason) };
+    case "failed":
+      return { outcome: answer.outcome, failure: answer.failure, detail: excerpt(answer.detail), retryAfterMs: answer.retryAfterMs };
+  }
+}

@@ -1,0 +1,333 @@
+/**
+ * One redrive of parked orders, named `<tenant>/<id>`: keeps the list, lets orders go at a rate, and watches how they fare.
+ * What to do is decided by `domain/redrive.ts`. It never touches an order but by the command that a person would give. A
+ * crash may repeat the newest second, which is harmless: an order that was released already is only watched.
+ */
+import { DurableObject } from "cloudflare:workers";
+import type { Hint } from "../contract/messages.ts";
+import { Priority } from "../contract/order.ts";
+import type { RedriveJobView, StartRedrive } from "../contract/quarantine.ts";
+import type { OrderState } from "../domain/order.ts";
+import {
+  beginRedrive,
+  decided,
+  type ItemOutcome,
+  isEnded,
+  judge,
+  outcomeOf,
+  type RedriveJob,
+  stopRedrive,
+  tickMs,
+  took,
+  toTake,
+  underWay,
+} from "../domain/redrive.ts";
+import type { Env } from "../env.ts";
+import { now } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { exec, Meter } from "../platform/meter.ts";
+import { inRounds } from "../platform/rounds.ts";
+import { Schema } from "../platform/schema.ts";
+import { laneQueue } from "./lane-queue.ts";
+
+/** A row is written when the job begins and once more when the order's outcome is known; which orders were taken is one number. */
+const SCHEMA = ["CREATE TABLE items (position INTEGER PRIMARY KEY, order_id TEXT NOT NULL, outcome TEXT) STRICT"] as const;
+
+const SQL = {
+  add: "INSERT INTO items (position, order_id) SELECT key, value FROM json_each(?)",
+  next: "SELECT position, order_id FROM items WHERE position >= ? ORDER BY position LIMIT ?",
+  open: "SELECT position, order_id FROM items WHERE position < ? AND outcome IS NULL ORDER BY position",
+  decide: "UPDATE items SET outcome = ? WHERE position = ?",
+  failed: "SELECT order_id FROM items WHERE outcome = 'failed' ORDER BY position LIMIT ?",
+} as const;
+
+const STATE_KEY = "job";
+
+/** Released orders looked at in one second; with more under way they take turns. */
+const MAX_CHECKS = 200;
+
+const MAX_FAILED_IDS = 10;
+
+/** An order answers in milliseconds and a queue in some tens; one that hangs must not hold up the others. */
+const ORDER_DEADLINE_MS = 5_000;
+const SEND_DEADLINE_MS = 5_000;
+
+/** After a tick that threw: soon enough to go on, late enough not to spin. */
+const TICK_FAILED_MS = 5_000;
+
+/** A job can be read, and its Idempotency-Key is remembered, for this long after its end. */
+export const KEEP_MS = 30 * 24 * 60 * 60_000;
+
+/** What a job was asked to do. */
+interface Orders extends Omit<StartRedrive, "filter"> {
+  readonly id: string;
+  readonly tenant: string;
+  /** Digest of the request, to tell a repeat from another one. */
+  readonly fingerprint: string;
+  readonly startedBy: string;
+  readonly truncated: boolean;
+}
+export type RedriveOrders = Orders;
+
+interface Stored {
+  readonly orders: Orders;
+  readonly job: RedriveJob;
+}
+
+interface Item extends Record<string, SqlStorageValue> {
+  position: number;
+  order_id: string;
+}
+
+export type FoundRedrive = { readonly outcome: "found"; readonly view: RedriveJobView } | { readonly outcome: "conflict" };
+
+export class RedriveActor extends DurableObject<Env> {
+  readonly #storage: DurableObjectStorage;
+  readonly #meter: Meter;
+  #schema: Schema;
+  #stored: Stored | null;
+  /** Released orders without an outcome, the longest unchecked first. */
+  #open: Item[];
+  /** Whether a tick is under way: the platform may deliver an alarm twice, and two ticks would release twice the rate. */
+  #ticking = false;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#storage = ctx.storage;
+    this.#meter = new Meter("RedriveActor", env);
+    this.#schema = new Schema(ctx.storage, this.#meter, SCHEMA);
+    this.#stored = ctx.storage.kv.get<Stored>(STATE_KEY) ?? null;
+    this.#open = this.#stored ? this.#exec<Item>(SQL.open, this.#stored.job.taken) : [];
+  }
+
+  /** The job of this name, if it was asked for in the same words; null when there is none. */
+  find(fingerprint: string): FoundRedrive | null {
+    return this.#metered(() => {
+      if (!this.#stored) return null;
+      if (this.#stored.orders.fingerprint !== fingerprint) return { outcome: "conflict" };
+      return { outcome: "found", view: this.#view(this.#stored) };
+    });
+  }
+
+  /** Begins the job, unless it began before. When this answers, the job is durable and carries on by itself. */
+  async start(orders: RedriveOrders, orderIds: readonly string[]): Promise<FoundRedrive> {
+    if (!this.#stored) {
+      const job = beginRedrive(orders, orderIds.length, now());
+      this.#storage.transactionSync(() => {
+        this.#schema.create();
+        this.#exec(SQL.add, JSON.stringify(orderIds));
+        this.#save({ orders, job });
+      });
+      await this.#arm(isEnded(job) ? KEEP_MS : tickMs(job, orders, now()));
+      this.#log(job, orders);
+    }
+    return this.find(orders.fingerprint) as FoundRedrive;
+  }
+
+  view(): RedriveJobView | null {
+    return this.#metered(() => this.#stored && this.#view(this.#stored));
+  }
+
+  /** Releases no more orders. A job that has ended stays as it is. Null when there is none. */
+  stop(by: string): RedriveJobView | null {
+    return this.#metered(() => {
+      if (!this.#stored) return null;
+      this.#become(stopRedrive(this.#stored.job, by, now()));
+      return this.#view(this.#stored);
+    });
+  }
+
+  /** Never throws: the platform deletes an alarm that has failed six times. */
+  override async alarm(): Promise<void> {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    await this.#metered(async () => {
+      try {
+        await this.#tick();
+      } catch (error) {
+        log.error("redrive.alarm_failed", { redriveId: this.#stored?.orders.id, error: excerpt(error) });
+        await this.#arm(TICK_FAILED_MS);
+      } finally {
+        this.#ticking = false;
+      }
+    });
+  }
+
+  async #tick(): Promise<void> {
+    if (!this.#stored) return;
+    const { orders, job } = this.#stored;
+    if (job.endedAt !== null) return this.#expire(job.endedAt);
+    await this.#check();
+    this.#become(judge(this.#job, orders, now()));
+    await this.#release(orders);
+    this.#become(judge(this.#job, orders, now()));
+    await this.#arm(isEnded(this.#job) ? KEEP_MS : tickMs(this.#job, orders, now()));
+  }
+
+  async #expire(endedAt: number): Promise<void> {
+    const left = endedAt + KEEP_MS - now();
+    if (left > 0) return this.#arm(left);
+    this.#stored = null;
+    this.#open = [];
+    await this.#storage.deleteAll();
+    this.#schema = new Schema(this.#storage, this.#meter, SCHEMA);
+  }
+
+  /** Looks at released orders, those that were looked at last at the end. One that cannot be reached is looked at again later. */
+  async #check(): Promise<void> {
+    const batch = this.#open.slice(0, MAX_CHECKS);
+    const outcomes = await inRounds(batch, (item) => this.#outcome(item).catch(asError));
+    const judged = batch.flatMap((item, index) => asDecided(item, outcomes[index]));
+    this.#decide(judged);
+    const done = new Set(judged.map(({ item }) => item));
+    this.#open = [...this.#open.slice(batch.length), ...batch.filter((item) => !done.has(item))];
+  }
+
+  async #outcome(item: Item): Promise<ItemOutcome | null> {
+    const asked = this.#order(item).view(this.#tenant) as Promise<OrderState | null>;
+    const state = await within(ORDER_DEADLINE_MS, "reading an order", asked);
+    return state === null ? "failed" : outcomeOf(state.status);
+  }
+
+  async #release(orders: Orders): Promise<void> {
+    const batch = this.#exec<Item>(SQL.next, this.#job.taken, toTake(this.#job, orders));
+    if (batch.length === 0) return;
+    const answers = await inRounds(batch, (item) => this.#redrive(item, orders).catch(asError));
+    const outcomes = answers.map((answer) => (answer instanceof Error ? "failed" : answer.outcome));
+    await this.#hint(answers.flatMap((answer) => (answer instanceof Error || !answer.hint ? [] : [answer.hint])));
+    this.#become(took(this.#job, batch.length, now()));
+    const judged = batch.flatMap((item, index) => asDecided(item, outcomes[index]));
+    this.#decide(judged);
+    const done = new Set(judged.map(({ item }) => item));
+    this.#open.push(...batch.filter((item) => !done.has(item)));
+  }
+
+  /** An order that moves already was released before a crash, or by a person: it is watched like the others. */
+  async #redrive(item: Item, { startedBy: by, note, id }: Orders): Promise<{ outcome: ItemOutcome | null; hint?: Hint }> {
+    const command = { type: "RedriveOrder", by, note: note ?? `redrive ${id}` } as const;
+    const ask = () => this.#order(item).command(this.#tenant, command) as Promise<{ state: OrderState; refusal?: unknown } | null>;
+    const result = await within(ORDER_DEADLINE_MS, "redriving an order", ask().catch(ask));
+    if (result === null) return { outcome: "failed" };
+    const { state, refusal } = result;
+    if (refusal) return { outcome: outcomeOf(state.status) === null ? null : "skipped" };
+    const { order, priority } = state;
+    return { outcome: null, hint: { orderId: order.orderId, priority, ...(order.trace && { trace: order.trace }) } };
+  }
+
+  /** Each in its own lane. A lost hint costs its order only time: its alarm stands in for it. */
+  async #hint(hints: readonly Hint[]): Promise<void> {
+    await Promise.all(
+      Priority.options.map(async (lane) => {
+        const own = hints.filter(({ priority }) => priority === lane);
+        if (own.length === 0) return;
+        try {
+          await within(SEND_DEADLINE_MS, "sending hints", laneQueue(this.env, lane).sendBatch(own.map((body) => ({ body }))));
+          this.#meter.add({ queueOperations: own.length });
+        } catch (error) {
+          for (const { orderId } of own) log.warn("hint.lost", { orderId, lane, error: excerpt(error) });
+        }
+      }),
+    );
+  }
+
+  #decide(judged: readonly { readonly item: Item; readonly outcome: ItemOutcome }[]): void {
+    if (judged.length === 0) return;
+    const outcomes = judged.map(({ outcome }) => outcome);
+    this.#storage.transactionSync(() => {
+      for (const { item, outcome } of judged) this.#exec(SQL.decide, outcome, item.position);
+      this.#become(decided(this.#job, outcomes, now()));
+    });
+  }
+
+  /** The job may have been stopped while its orders were asked, so a change is always one of the job as it is now. */
+  #become(job: RedriveJob): void {
+    const before = this.#stored as Stored;
+    if (job === before.job) return;
+    this.#save({ ...before, job });
+    if (job.state !== before.job.state) this.#log(job, before.orders);
+  }
+
+  #save(stored: Stored): void {
+    this.#storage.kv.put(STATE_KEY, stored);
+    this.#meter.add({ rowsWritten: 1 });
+    this.#stored = stored;
+  }
+
+  async #arm(ms: number): Promise<void> {
+    this.#meter.add({ alarmsSet: 1 });
+    await this.#storage.setAlarm(now() + ms);
+  }
+
+  #view({ orders, job }: Stored): RedriveJobView {
+    const { id, truncated, ratePerSecond, canaryShare, stopAtFailureShare, note = null, startedBy } = orders;
+    const { state, why, total, taken, skipped, succeeded, failed, startedAt, endedAt } = job;
+    return {
+      id,
+      state,
+      why,
+      total,
+      truncated,
+      pending: total - taken,
+      skipped,
+      released: taken - skipped,
+      underWay: underWay(job),
+      succeeded,
+      failed,
+      failedIds: failed === 0 ? [] : this.#exec<{ order_id: string }>(SQL.failed, MAX_FAILED_IDS).map((row) => row.order_id),
+      ratePerSecond,
+      canaryShare,
+      stopAtFailureShare,
+      note,
+      startedBy,
+      startedAt: new Date(startedAt).toISOString(),
+      endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),
+      links: { self: `/v1/quarantine/redrives/${id}`, stop: `/v1/quarantine/redrives/${id}/stop` },
+    };
+  }
+
+  #log({ state, why, total, taken, skipped, succeeded, failed }: RedriveJob, { id, tenant }: Orders): void {
+    log[state === "stopped" ? "warn" : "info"]("redrive.changed", {
+      redriveId: id,
+      tenant,
+      state,
+      ...(why !== null && { why }),
+      total,
+      released: taken - skipped,
+      succeeded,
+      failed,
+    });
+  }
+
+  get #job(): RedriveJob {
+    return (this.#stored as Stored).job;
+  }
+
+  get #tenant(): string {
+    return (this.#stored as Stored).orders.tenant;
+  }
+
+  /** A stub that has thrown may be broken, hence a fresh one per call. */
+  #order({ order_id: orderId }: Item) {
+    return this.env.ORDERS.getByName(orderId);
+  }
+
+  #exec<Row extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): Row[] {
+    return exec<Row>(this.#storage.sql, this.#meter, statement, ...bindings);
+  }
+
+  #metered<Result>(work: () => Result): Result {
+    this.#meter.add({ requests: 1 });
+    try {
+      return work();
+    } finally {
+      this.#meter.flush();
+    }
+  }
+}
+
+const asError = (error: unknown): Error => new Error(excerpt(error));
+
+function asDecided(item: Item, outcome: ItemOutcome | Error | null | undefined): { item: Item; outcome: ItemOutcome }[] {
+  return outcome === null || outcome === undefined || outcome instanceof Error ? [] : [{ item, outcome }];
+}

@@ -1,0 +1,171 @@
+/**
+ * One shard of a tenant's counters, named `<tenant>/<shard>`. It remembers for every order what it counts for, so that
+ * duplicates and late arrivals change nothing, and keeps the tally in one row that each delivery rewrites once. It never
+ * forgets an order: at about 100 bytes each, the 10 GB of an actor hold 100 million orders per shard.
+ */
+import { DurableObject } from "cloudflare:workers";
+import type { OrderSummary } from "../contract/order.ts";
+import { ShardTally } from "../contract/stats.ts";
+import { type Contribution, type CountedGroup, contributionOf, countOrders, emptyTally, recount } from "../domain/stats.ts";
+import type { Env } from "../env.ts";
+import { now } from "../platform/ambient.ts";
+import { exec, Meter } from "../platform/meter.ts";
+import { Schema } from "../platform/schema.ts";
+
+/** `WITHOUT ROWID` because an index would be billed as a second row. */
+const SCHEMA: readonly string[] = [
+  `CREATE TABLE contributions (
+     order_id TEXT PRIMARY KEY,
+     version INTEGER NOT NULL,
+     status TEXT NOT NULL,
+     priority TEXT NOT NULL,
+     currency TEXT NOT NULL,
+     total INTEGER NOT NULL,
+     start_counted INTEGER NOT NULL,
+     confirm_counted INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE tally (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, body TEXT NOT NULL) STRICT;`,
+];
+
+/** A delivery is one JSON text, because a statement binds no more than 100 values. */
+const SQL = {
+  tally: "SELECT revision, body FROM tally WHERE id = 1",
+  setTally:
+    "INSERT INTO tally (id, revision, body) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, body = excluded.body",
+  contributions:
+    "SELECT order_id, version, status, priority, currency, total, start_counted, confirm_counted FROM contributions WHERE order_id IN (SELECT value FROM json_each(?))",
+  contributionsAfter:
+    "SELECT order_id, version, status, priority, currency, total, start_counted, confirm_counted FROM contributions WHERE order_id > ? ORDER BY order_id LIMIT ?",
+  groups:
+    "SELECT priority, status, currency, count(*) AS orders, sum(total) AS total FROM contributions GROUP BY priority, status, currency",
+  setContributions: `
+    INSERT INTO contributions (order_id, version, status, priority, currency, total, start_counted, confirm_counted)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 FROM json_each(?) WHERE true
+    ON CONFLICT (order_id) DO UPDATE SET version = excluded.version, status = excluded.status, priority = excluded.priority,
+      currency = excluded.currency, total = excluded.total, start_counted = excluded.start_counted, confirm_counted = excluded.confirm_counted`,
+} as const;
+
+interface ContributionRow extends Record<string, SqlStorageValue> {
+  order_id: string;
+  version: number;
+  status: Contribution["status"];
+  priority: Contribution["priority"];
+  currency: string;
+  total: number;
+  start_counted: number;
+  confirm_counted: number;
+}
+
+/** An order as its journal has it. `seen`: the version that it was found counted at, which may be one that it never had. */
+export interface RepairedOrder {
+  readonly order: OrderSummary;
+  readonly seen: number | null;
+}
+
+export class StatsActor extends DurableObject<Env> {
+  readonly #storage: DurableObjectStorage;
+  readonly #meter: Meter;
+  #state: ShardTally;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#storage = ctx.storage;
+    this.#meter = new Meter("StatsActor", env);
+    new Schema(ctx.storage, this.#meter, SCHEMA).create();
+    this.#state = this.#load();
+  }
+
+  /**
+   * Counts orders of this shard at the versions given. The answer holds all that was ever counted here, so that whoever
+   * lost the answer to an earlier call is whole again with this one; `revision` rises with each call that changed anything.
+   */
+  apply(orders: OrderSummary[]): ShardTally {
+    this.#meter.add({ requests: 1 });
+    const known = this.#contributions(orders.map((order) => order.orderId));
+    const { tally, changed } = countOrders(this.#state.tally, known, orders, now());
+    if (changed.size > 0) this.#save({ revision: this.#state.revision + 1, tally }, changed);
+    this.#meter.flush();
+    return this.#state;
+  }
+
+  read(): ShardTally {
+    this.#meter.add({ requests: 1 });
+    this.#meter.flush();
+    return this.#state;
+  }
+
+  /** What orders count for here; an order that was never counted is missing. */
+  contributionsOf(orderIds: string[]): Map<string, Contribution> {
+    return this.#metered(() => this.#contributions(orderIds));
+  }
+
+  /** What the next orders by id count for: a walk over everything that was ever counted here. */
+  contributionsAfter(orderId: string, limit: number): Map<string, Contribution> {
+    return this.#metered(() => new Map(this.#exec<ContributionRow>(SQL.contributionsAfter, orderId, limit).map(fromRow)));
+  }
+
+  /**
+   * Makes orders count for what they are, whatever they counted for, and the tally anew from all contributions. It reads
+   * every one of them: for repairs. An order that was counted at a higher version than both given is left alone.
+   */
+  repair(orders: readonly RepairedOrder[]): ShardTally {
+    return this.#metered(() => {
+      const known = this.#contributions(orders.map(({ order }) => order.orderId));
+      const changed = new Map<string, Contribution>();
+      for (const { order, seen } of orders) {
+        const before = known.get(order.orderId);
+        if (before !== undefined && before.version > order.version && before.version !== seen) continue;
+        changed.set(order.orderId, contributionOf(before, order));
+      }
+      this.#storage.transactionSync(() => {
+        this.#exec(SQL.setContributions, JSON.stringify([...changed].map(toRow)));
+        const tally = recount(this.#state.tally, this.#exec<CountedGroup & ContributionRow>(SQL.groups));
+        this.#save({ revision: this.#state.revision + 1, tally }, new Map());
+      });
+      return this.#state;
+    });
+  }
+
+  #save(state: ShardTally, changed: ReadonlyMap<string, Contribution>): void {
+    this.#storage.transactionSync(() => {
+      this.#exec(SQL.setContributions, JSON.stringify([...changed].map(toRow)));
+      this.#exec(SQL.setTally, state.revision, JSON.stringify(state.tally));
+    });
+    this.#state = state;
+  }
+
+  #load(): ShardTally {
+    const row = this.#exec<{ revision: number; body: string }>(SQL.tally)[0];
+    return row ? ShardTally.parse({ revision: row.revision, tally: JSON.parse(row.body) }) : { revision: 0, tally: emptyTally() };
+  }
+
+  #contributions(orderIds: string[]): Map<string, Contribution> {
+    return new Map(this.#exec<ContributionRow>(SQL.contributions, JSON.stringify(orderIds)).map(fromRow));
+  }
+
+  #metered<Result>(work: () => Result): Result {
+    this.#meter.add({ requests: 1 });
+    try {
+      return work();
+    } finally {
+      this.#meter.flush();
+    }
+  }
+
+  #exec<Row extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): Row[] {
+    return exec<Row>(this.#storage.sql, this.#meter, statement, ...bindings);
+  }
+}
+
+/** In the order of the columns. JSON's booleans arrive in SQLite as 0 and 1. */
+function toRow([orderId, { version, status, priority, currency, total, startCounted, confirmCounted }]: [string, Contribution]) {
+  return [orderId, version, status, priority, currency, total, startCounted, confirmCounted];
+}
+
+function fromRow({ order_id, start_counted, confirm_counted, ...row }: ContributionRow): [string, Contribution] {
+  const { version, status, priority, currency, total } = row;
+  return [
+    order_id,
+    { version, status, priority, currency, total, startCounted: start_counted === 1, confirmCounted: confirm_counted === 1 },
+  ];
+}

@@ -1,0 +1,54 @@
+/**
+ * Counts one customer's recent orders for the risk screening. It holds one row, a bounded list, and never anything
+ * about an order but its id and time. It may forget: whoever asks must do without an answer.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { z } from "zod";
+import { RISK_LIMITS } from "../domain/risk.ts";
+import type { Env } from "../env.ts";
+import { Meter } from "../platform/meter.ts";
+
+/** Four times what the screening tolerates: the count saturates here, and a robot cannot make the row grow. */
+export const MAX_REMEMBERED = 4 * RISK_LIMITS.velocityMax;
+
+const KEY = "orders";
+
+/** Order ids with the time each was first seen, in milliseconds. */
+const Remembered = z.array(z.tuple([z.string(), z.number()]));
+type Remembered = z.infer<typeof Remembered>;
+
+export class VelocityActor extends DurableObject<Env> {
+  readonly #kv: SyncKvStorage;
+  readonly #meter: Meter;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#kv = ctx.storage.kv;
+    this.#meter = new Meter("VelocityActor", env);
+  }
+
+  /**
+   * Counts an order once and says how many there were in the window that ends with it, itself included.
+   * @param at milliseconds; of a repeat, the first one's time stands
+   */
+  record(orderId: string, at: number): number {
+    this.#meter.add({ requests: 1, rowsRead: 1 });
+    const before = Remembered.parse(this.#kv.get(KEY) ?? []);
+    const seenAt = before.find(([seen]) => seen === orderId)?.[1];
+    const after = seenAt === undefined ? remember(before, orderId, at) : before;
+    if (after !== before) {
+      this.#kv.put(KEY, after);
+      this.#meter.add({ rowsWritten: 1 });
+    }
+    this.#meter.flush();
+    const end = seenAt ?? at;
+    return after.filter(([, time]) => time > end - RISK_LIMITS.velocityWindowMs && time <= end).length;
+  }
+}
+
+/** The list with one more order, without those that no window can reach any more, and with the oldest dropped beyond the cap. */
+function remember(before: Remembered, orderId: string, at: number): Remembered {
+  const sorted: Remembered = [...before, [orderId, at] satisfies Remembered[number]].sort(([, a], [, b]) => a - b);
+  const newest = sorted.at(-1)?.[1] ?? at;
+  return sorted.filter(([, time]) => time > newest - RISK_LIMITS.velocityWindowMs).slice(-MAX_REMEMBERED);
+}

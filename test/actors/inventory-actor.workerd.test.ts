@@ -1,0 +1,127 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+
+let skus = 0;
+const fresh = () => {
+  skus++;
+  return env.INVENTORY.getByName(`acme/SKU ${skus}/a`);
+};
+
+const stocked = async (quantity: number) => {
+  const stub = fresh();
+  await stub.receive({ receiptId: "first", quantity });
+  return stub;
+};
+
+/** What the object holds on disk: its tables, and how many of the rows that it is billed for. */
+const contents = (stub: ReturnType<typeof fresh>) =>
+  runInDurableObject(stub, (_, { storage }) => {
+    const tables = storage.sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").toArray();
+    return tables.map(({ name }) => name);
+  });
+
+const rows = (stub: ReturnType<typeof fresh>, table: string) =>
+  runInDurableObject(stub, (_, { storage }) => storage.sql.exec<{ n: number }>(`SELECT count(*) AS n FROM ${table}`).one().n);
+
+describe("A SKU that was never stocked", () => {
+  it("answers every request without writing anything", async () => {
+    const stub = fresh();
+    expect(await stub.stock()).toBeNull();
+    expect(await stub.reserve("o1", 1_000_000)).toEqual({ outcome: "untracked" });
+    expect(await stub.commit("o1")).toEqual({ outcome: "untracked" });
+    expect(await stub.release("o1")).toEqual({ outcome: "untracked" });
+    expect(await stub.withdraw("o1")).toEqual({ outcome: "untracked" });
+    expect(await contents(stub)).toEqual([]);
+  });
+
+  it("is left as it was by a receipt that is refused", async () => {
+    const stub = fresh();
+    expect(await stub.receive({ receiptId: "r", quantity: -1 })).toMatchObject({ outcome: "refused" });
+    expect(await contents(stub)).toEqual([]);
+  });
+});
+
+describe("Receiving stock", () => {
+  it("counts a receipt once, however often it is reported", async () => {
+    const stub = fresh();
+    for (let time = 0; time < 3; time++) {
+      expect(await stub.receive({ receiptId: "r1", quantity: 5 })).toEqual({
+        outcome: "received",
+        level: { onHand: 5, available: 5, reserved: 0 },
+      });
+    }
+    await stub.receive({ receiptId: "r2", quantity: 2 });
+    expect(await stub.stock()).toEqual({ onHand: 7, available: 7, reserved: 0 });
+  });
+
+  it("refuses another quantity under the same receipt, and goods that are not there", async () => {
+    const stub = await stocked(5);
+    expect(await stub.receive({ receiptId: "first", quantity: 6 })).toEqual({
+      outcome: "refused",
+      refusal: { reason: "receipt_conflict", quantity: 5 },
+    });
+    expect(await stub.receive({ receiptId: "r2", quantity: -6 })).toMatchObject({
+      refusal: { reason: "insufficient_stock", available: 5 },
+    });
+    expect(await stub.stock()).toMatchObject({ onHand: 5 });
+  });
+});
+
+describe("An order's way through the stock", () => {
+  it("reserves, commits and gives back, each once", async () => {
+    const stub = await stocked(10);
+    for (const _ of [1, 2]) expect(await stub.reserve("o1", 4)).toEqual({ outcome: "done" });
+    expect(await stub.stock()).toEqual({ onHand: 10, available: 6, reserved: 4 });
+    for (const _ of [1, 2]) expect(await stub.commit("o1")).toEqual({ outcome: "done" });
+    expect(await stub.stock()).toEqual({ onHand: 6, available: 6, reserved: 0 });
+    for (const _ of [1, 2]) expect(await stub.release("o1")).toEqual({ outcome: "done" });
+    expect(await stub.stock()).toEqual({ onHand: 10, available: 10, reserved: 0 });
+    expect(await stub.reserve("o1", 4)).toMatchObject({ refusal: { reason: "released" } });
+  });
+
+  it("names the SKU, slashes and spaces included, when it refuses", async () => {
+    const stub = await stocked(1);
+    const answer = await stub.reserve("o1", 2);
+    expect(answer).toEqual({
+      outcome: "refused",
+      refusal: { reason: "insufficient_stock", sku: `SKU ${skus}/a`, wanted: 2, available: 1 },
+    });
+    expect(await rows(stub, "reservations")).toBe(0);
+  });
+
+  it("refuses a reservation that arrives after its release", async () => {
+    const stub = await stocked(5);
+    await stub.release("late");
+    expect(await stub.reserve("late", 1)).toMatchObject({ outcome: "refused", refusal: { reason: "released" } });
+    expect(await stub.stock()).toEqual({ onHand: 5, available: 5, reserved: 0 });
+  });
+
+  it("never sells more than there is to orders that come together", async () => {
+    const stub = await stocked(10);
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, order) => stub.reserve(`o${order}`, 3)));
+    expect(answers.filter(({ outcome }) => outcome === "done")).toHaveLength(3);
+    expect(await stub.stock()).toEqual({ onHand: 10, available: 1, reserved: 9 });
+  });
+
+  it("is remembered when the actor is evicted in between", async () => {
+    const stub = await stocked(10);
+    await stub.reserve("o1", 4);
+    await evictDurableObject(stub);
+    expect(await stub.reserve("o1", 4)).toEqual({ outcome: "done" });
+    await evictDurableObject(stub);
+    expect(await stub.commit("o1")).toEqual({ outcome: "done" });
+    expect(await stub.stock()).toEqual({ onHand: 6, available: 6, reserved: 0 });
+  });
+
+  it("costs one row for the stock and one for the reservation", async () => {
+    const stub = await stocked(10);
+    const bill = await runInDurableObject(stub, (actor, { storage }) => {
+      const before = storage.sql.exec("SELECT total_changes() AS n").one().n as number;
+      actor.reserve("o1", 1);
+      return (storage.sql.exec("SELECT total_changes() AS n").one().n as number) - before;
+    });
+    expect(bill).toBe(2);
+    expect(await contents(stub)).toEqual(expect.arrayContaining(["receipts", "reservations", "stock"]));
+  });
+});

@@ -1,0 +1,207 @@
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it } from "vitest";
+import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
+import { orderIdOf } from "../../src/http/identity.ts";
+import { placedOrder } from "../support/orders.ts";
+
+let count = 0;
+
+/** An order of its own for each test, and the stub that reaches it. A stub that has thrown is broken, hence a fresh one per use. */
+async function newOrder(changes: Partial<PlacedOrder> = {}) {
+  const orderId = await orderIdOf("shop", `order-actor-${++count}`);
+  const order = placedOrder({ ...changes, orderId });
+  return { order, stub: () => env.ORDERS.getByName(orderId) };
+}
+
+const first = { priority: "standard", attempt: 1 } as const;
+const journalOf = async (stub: ReturnType<Awaited<ReturnType<typeof newOrder>>["stub"]>) => (await stub.events("shop")) as Commit[];
+const typesOf = (journal: Commit[]) => journal.flatMap((commit) => commit.events.map((event) => event.type));
+
+describe("When an order is placed", () => {
+  it("is durable before the answer, with its alarm armed", async () => {
+    const { order, stub } = await newOrder();
+    expect(await stub().place(order)).toMatchObject({ outcome: "placed", state: { status: "accepted", version: 1 } });
+    await runInDurableObject(stub(), async (_, { storage }) => {
+      expect(storage.sql.exec("SELECT count(*) AS commits FROM journal").one()).toEqual({ commits: 1 });
+      expect(await storage.getAlarm()).toBeGreaterThan(Date.now());
+    });
+  });
+
+  it("is one order, however often and however concurrently it is placed", async () => {
+    const { order, stub } = await newOrder();
+    const results = await Promise.all(Array.from({ length: 50 }, () => stub().place(order)));
+    expect(results.filter(({ outcome }) => outcome === "placed")).toHaveLength(1);
+    expect(results.filter(({ outcome }) => outcome === "replayed")).toHaveLength(49);
+    expect(await journalOf(stub())).toHaveLength(1);
+  });
+
+  it("is not overwritten by another body under the same key", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    expect(await stub().place({ ...order, fingerprint: "f2", total: 1 })).toMatchObject({
+      outcome: "conflict",
+      state: { order: { total: order.total } },
+    });
+    expect(await journalOf(stub())).toHaveLength(1);
+  });
+
+  it("takes five commits to confirm", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    expect(await stub().advance(first)).toEqual({ status: "confirmed", retryAfterMs: null });
+    expect(await journalOf(stub())).toHaveLength(5);
+  });
+});
+
+describe("When nothing was ever placed", () => {
+  it("answers null to everything and writes nothing", async () => {
+    const { stub } = await newOrder();
+    expect(await stub().advance(first)).toBeNull();
+    expect(await stub().view("shop")).toBeNull();
+    expect(await stub().quarantine({ class: "poison", detail: "x" })).toBeNull();
+    await runInDurableObject(stub(), async (instance, { storage }) => {
+      await instance.alarm();
+      expect(storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'").toArray()).toEqual([]);
+      expect(await storage.getAlarm()).toBeNull();
+    });
+  });
+
+  it("shows an order to its own tenant only", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    expect(await stub().view("other")).toBeNull();
+    expect(await stub().events("other")).toBeNull();
+    expect(await stub().cancel("other", "mallory")).toBeNull();
+    expect(await stub().view("shop")).toMatchObject({ status: "accepted" });
+  });
+});
+
+describe("When a hint is delivered twice", () => {
+  it("does everything once", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    await Promise.all([stub().advance(first), stub().advance(first), stub().advance({ ...first, attempt: 2 })]);
+    await stub().advance({ ...first, attempt: 3 });
+    const types = typesOf(await journalOf(stub()));
+    expect(types.filter((type) => type === "StepSucceeded")).toHaveLength(7);
+    expect(types.filter((type) => type === "OrderConfirmed")).toHaveLength(1);
+  });
+
+  it("ignores the hint of a lane that the order has left", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    await stub().command("shop", { type: "ExpediteOrder" });
+    expect(await stub().advance(first)).toEqual({ status: "accepted", retryAfterMs: null });
+    expect(await stub().advance({ priority: "expedited", attempt: 1 })).toMatchObject({ status: "confirmed" });
+  });
+});
+
+describe("When the hint is lost", () => {
+  it("is carried on by its alarm, which may go off twice", async () => {
+    const { order, stub } = await newOrder({ priority: "expedited" });
+    await stub().place(order);
+    expect(await runDurableObjectAlarm(stub())).toBe(true);
+    expect(await stub().view("shop")).toMatchObject({ status: "confirmed" });
+    const before = await journalOf(stub());
+    await runInDurableObject(stub(), (instance) => instance.alarm());
+    expect(await journalOf(stub())).toEqual(before);
+  });
+
+  it("keeps an alarm armed for as long as it is not at rest", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    await stub().advance(first);
+    for (let alarms = 0; alarms < 3; alarms++) {
+      expect(await runDurableObjectAlarm(stub())).toBe(true);
+      await runInDurableObject(stub(), async (_, { storage }) => expect(await storage.getAlarm()).toBeGreaterThan(Date.now()));
+    }
+  });
+});
+
+describe("When the actor is evicted or aborted", () => {
+  it("goes on from its journal", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    await evictDurableObject(stub());
+    expect(await stub().advance(first)).toMatchObject({ status: "confirmed" });
+    await abortAllDurableObjects();
+    expect(await stub().view("shop")).toMatchObject({ status: "confirmed", version: 5 });
+    expect(await stub().place(order)).toMatchObject({ outcome: "replayed" });
+  });
+
+  it("counts an attempt that died with the actor, and tries it again under the next epoch", async () => {
+    const { order, stub } = await newOrder({ payment: { token: "tok_timeout" } });
+    await stub().place(order);
+    const hanging = Promise.resolve(stub().advance(first)).catch(() => "died");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await abortAllDurableObjects();
+    expect(await hanging).toBe("died");
+    // The first run after it marks the order as started; a run that dies after that has lost an attempt.
+    const second = Promise.resolve(stub().advance({ ...first, attempt: 2 })).catch(() => "died");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await abortAllDurableObjects();
+    await second;
+    const third = Promise.resolve(stub().advance({ ...first, attempt: 3 })).catch(() => "died");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const state = await stub().view("shop");
+    expect(state?.steps.authorize).toMatchObject({ phase: "started", epoch: 2, failures: 1 });
+    await abortAllDurableObjects();
+    await third;
+  });
+});
+
+describe("When a provider fails", () => {
+  it("asks for its hint again until the step succeeds", async () => {
+    const { order, stub } = await newOrder({ payment: { token: "tok_flaky" } });
+    await stub().place(order);
+    const answer = await stub().advance(first);
+    expect(answer).toMatchObject({ status: "processing" });
+    expect(answer?.retryAfterMs).toBeGreaterThanOrEqual(0);
+    expect((await stub().view("shop"))?.steps).toMatchObject({ authorize: { phase: "failed", epoch: 2 }, reserve: { phase: "succeeded" } });
+  });
+
+  it("fails the order and undoes its effects when the payment is declined", async () => {
+    const { order, stub } = await newOrder({ payment: { token: "tok_declined" } });
+    await stub().place(order);
+    expect(await stub().advance(first)).toEqual({ status: "failed", retryAfterMs: null });
+    const state = await stub().view("shop");
+    expect(state).toMatchObject({ ending: { status: "failed", reason: "card_declined" }, steps: { release: { phase: "succeeded" } } });
+    expect(state?.steps.void).toBeUndefined();
+  });
+
+  it("sends a dead letter for poison, and parks itself even if that letter is lost", async () => {
+    const { order, stub } = await newOrder({ payment: { token: "tok_poison" } });
+    await stub().place(order);
+    expect(await stub().advance(first)).toEqual({ status: "processing", retryAfterMs: null });
+    await runDurableObjectAlarm(stub());
+    expect(await stub().view("shop")).toMatchObject({ status: "quarantined", cause: { class: "poison", step: "authorize" } });
+  });
+});
+
+describe("When an order is cancelled", () => {
+  it("is undone by its next hint, once", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    await stub().advance(first);
+    expect(await stub().cancel("shop", "ada", "changed my mind")).toMatchObject({ state: { status: "cancelling" } });
+    expect(await stub().advance(first)).toEqual({ status: "cancelled", retryAfterMs: null });
+    const after = await journalOf(stub());
+    expect(typesOf(after).slice(-1)).toEqual(["OrderCancelled"]);
+    expect(await stub().cancel("shop", "ada")).toMatchObject({ state: { status: "cancelled" } });
+    expect(await journalOf(stub())).toEqual(after);
+  });
+});
+
+describe("When newer code reads an old journal", () => {
+  it("understands events that hold fields it does not know", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    await runInDurableObject(stub(), (_, { storage }) => {
+      const events = [{ type: "OrderPromoted", because: "aged", since: "a later release" }];
+      storage.sql.exec("INSERT INTO journal (version, at, events) VALUES (2, ?, ?)", Date.now(), JSON.stringify(events));
+    });
+    await evictDurableObject(stub());
+    expect(await stub().view("shop")).toMatchObject({ version: 2, priority: "expedited" });
+  });
+});

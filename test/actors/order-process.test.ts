@@ -1,0 +1,214 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Step } from "../../src/contract/order.ts";
+import { isAtRest } from "../../src/domain/order.ts";
+import { placedOrder } from "../support/orders.ts";
+import { type Behaviour, World } from "../support/world.ts";
+
+/** More alarms than any order needs to come to rest or to a person, retries and all. */
+const MANY_ALARMS = 80;
+
+async function ringUntilQuiet(world: World): Promise<void> {
+  for (let alarms = 0; alarms < MANY_ALARMS; alarms++) {
+    const { status } = world.state;
+    if (isAtRest(status) || status === "quarantined" || status === "confirmed" || status === "held") return;
+    expect(await world.ring(), `an order that is ${status} has an alarm`).toBe(true);
+  }
+}
+
+const count = (world: World, step: Step) => world.effects.filter((effect) => effect.step === step).length;
+
+/** What must be true of the outside world once an order has stopped moving; it looks only at the ledger and the status. */
+function checkEffects(world: World): void {
+  const { status } = world.state;
+  const last = (doing: Step, undoing: Step) => {
+    const done = world.effects.filter(({ step }) => step === doing).length;
+    return (
+      done > 0 && world.effects.findLastIndex(({ step }) => step === undoing) < world.effects.findLastIndex(({ step }) => step === doing)
+    );
+  };
+  for (const step of ["authorize", "reserve", "route", "capture", "commit", "confirm"] as const)
+    expect(count(world, step), step).toBeLessThanOrEqual(1);
+  if (status === "confirmed") {
+    for (const [doing, undoing] of [
+      ["capture", "refund"],
+      ["route", "unroute"],
+      ["reserve", "release"],
+    ] as const) {
+      expect(last(doing, undoing), `${doing} stands`).toBe(true);
+    }
+    expect(count(world, "confirm")).toBe(1);
+  }
+  if (status === "cancelled" || status === "failed") {
+    for (const [doing, undoing] of [
+      ["capture", "refund"],
+      ["route", "unroute"],
+      ["reserve", "release"],
+    ] as const) {
+      expect(last(doing, undoing), `${doing} is undone`).toBe(false);
+    }
+    if (count(world, "capture") === 0) expect(last("authorize", "void"), "the authorization is voided").toBe(false);
+  }
+}
+
+describe("When everything goes well", () => {
+  it("confirms an order with one effect per step, in the order of the graph", async () => {
+    const world = new World();
+    world.place(placedOrder());
+    await world.hint();
+    expect(world.state.status).toBe("confirmed");
+    expect(world.effects.map(({ step }) => step)).toEqual(["screen", "authorize", "reserve", "route", "capture", "commit", "confirm"]);
+  });
+
+  it("arms its alarm twice: once when accepted, once when its projections have caught up", async () => {
+    const world = new World();
+    world.place(placedOrder());
+    const { alarmAt } = world;
+    await world.hint();
+    expect(world.alarmAt).toBe(alarmAt);
+    await world.ring();
+    expect(world.alarmAt).toBeGreaterThan(world.now + 60 * 60_000);
+  });
+});
+
+describe("When its hint is lost", () => {
+  it("keeps the time of its retries by itself, instead of waiting for a hint that does not come", async () => {
+    const world = new World();
+    world.behaviour = ({ step, epoch }) => (step === "route" && epoch < 3 ? "fail_before_effect" : "succeed");
+    world.place(placedOrder());
+    await world.ring();
+    const startedAt = world.now;
+    await ringUntilQuiet(world);
+    expect(world.state.status).toBe("confirmed");
+    expect(world.now - startedAt).toBeLessThan(5_000);
+  });
+});
+
+describe("When its projections do not catch up", () => {
+  it("publishes again, less and less often, until they do", async () => {
+    const world = new World();
+    world.place(placedOrder());
+    await world.hint();
+    world.published.length = 0;
+    world.historyVersion = 0;
+    await world.ring();
+    expect(world.published.map(({ order }) => order.version)).toEqual([5]);
+    expect(world.alarmAt).toBeLessThanOrEqual(world.now + 60_000);
+    await world.ring();
+    expect(world.published).toHaveLength(1);
+  });
+});
+
+describe("When an answer comes after the attempt was given up", () => {
+  it("tries the same key again, and records the late answer", async () => {
+    const world = new World();
+    world.behaviour = ({ step, epoch }) => (step === "route" && epoch === 1 ? "answer_late" : "succeed");
+    world.place(placedOrder());
+    await world.hint();
+    await ringUntilQuiet(world);
+    expect(world.state.status).toBe("confirmed");
+    expect(count(world, "route")).toBe(1);
+    expect(world.journal.flatMap(({ events }) => events.map(({ type }) => type))).toContain("LateAnswerRecorded");
+  });
+
+  it("undoes once more, under another key, what a cancelled order's late answer did", async () => {
+    const world = new World();
+    world.behaviour = ({ step }) => (step === "authorize" ? "answer_late" : "succeed");
+    world.place(placedOrder());
+    const run = world.hint();
+    world.process.command({ type: "CancelOrder", by: "ada" });
+    await run;
+    await ringUntilQuiet(world);
+    expect(world.state.status).toBe("cancelled");
+    checkEffects(world);
+  });
+});
+
+const STEPS: readonly Step[] = [
+  "screen",
+  "authorize",
+  "reserve",
+  "route",
+  "capture",
+  "commit",
+  "confirm",
+  "void",
+  "release",
+  "unroute",
+  "refund",
+];
+
+const behaviour = fc.constantFrom<Behaviour>(
+  "succeed",
+  "refuse",
+  "fail_before_effect",
+  "fail_after_effect",
+  "answer_late",
+  "die_after_effect",
+  "poison",
+);
+/** For each step, how its first attempts go; after them it succeeds. A refusal stands for ever, as a provider's does. */
+const script = fc.record(
+  Object.fromEntries(STEPS.map((step) => [step, fc.array(behaviour, { maxLength: 3 })])) as Record<Step, fc.Arbitrary<Behaviour[]>>,
+);
+const action = fc.constantFrom("hint", "hint twice", "late hint", "alarm", "kill", "cancel", "expedite", "place again", "redrive");
+
+describe("Whatever fails, dies, is doubled or comes late", () => {
+  it("does each step's effect at most once, and ends at rest or in front of a person with nothing left undone", async () => {
+    await fc.assert(
+      fc.asyncProperty(script, fc.array(action, { maxLength: 8 }), async (attempts, actions) => {
+        const world = new World();
+        world.behaviour = ({ step, key, epoch }) => {
+          const scripted = attempts[step][epoch - 1] ?? "succeed";
+          // A provider refuses before its effect or never: the same key has the same answer.
+          const done = world.effects.some((effect) => effect.key === key);
+          return scripted === "refuse" && (done || epoch > 1) ? "succeed" : scripted;
+        };
+        const order = placedOrder();
+        world.place(order);
+        for (const act of actions) {
+          switch (act) {
+            case "hint":
+              await world.hint();
+              break;
+            case "hint twice":
+              await Promise.all([world.hint(), world.hint(2)]);
+              break;
+            case "late hint":
+              await world.hint(3);
+              break;
+            case "alarm":
+              await world.ring();
+              break;
+            case "kill":
+              world.kill();
+              break;
+            case "cancel":
+              world.process.command({ type: "CancelOrder", by: "ada" });
+              break;
+            case "expedite":
+              world.process.command({ type: "ExpediteOrder" });
+              break;
+            case "redrive":
+              world.process.command({ type: "RedriveOrder", by: "ada" });
+              break;
+            case "place again":
+              expect(world.place(order).outcome).toBe("replayed");
+              break;
+          }
+        }
+        await ringUntilQuiet(world);
+        // A person redrives what was parked until nothing is; the scripts run out, so that this ends.
+        for (let redrives = 0; redrives < 30 && world.state.status === "quarantined"; redrives++) {
+          world.process.command({ type: "RedriveOrder", by: "ada" });
+          await world.hint();
+          await ringUntilQuiet(world);
+        }
+        expect(["confirmed", "cancelled", "failed"]).toContain(world.state.status);
+        checkEffects(world);
+        expect(world.journal.map(({ version }) => version)).toEqual(world.journal.map((_, index) => index + 1));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,219 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, it, vi } from "vitest";
+import type { StatsHub } from "../../src/actors/stats-hub.ts";
+import type { OrderSummary } from "../../src/contract/order.ts";
+import { type ShardReport, StatsFrame } from "../../src/contract/stats.ts";
+import { countOrders, emptyTally } from "../../src/domain/stats.ts";
+import { acceptSocket, broadcast } from "../../src/live/sockets.ts";
+import { orderIdOf, summary } from "../history/summaries.ts";
+
+const hub = (tenant: string) => env.STATS_HUBS.getByName(tenant);
+
+/** A report of a shard that has counted so many orders, all placed just now unless told otherwise. */
+const report = (shard: number, revision: number, orders: number, over: Partial<OrderSummary> = {}): ShardReport => {
+  const counted = Array.from({ length: orders }, (_, i) => summary({ orderId: orderIdOf(i), placedAt: Date.now(), ...over }));
+  return { shard, revision, tally: countOrders(emptyTally(), new Map(), counted, Date.now()).tally };
+};
+
+/** A client of the socket that checks every frame against the contract. */
+class Client {
+  readonly frames: StatsFrame[] = [];
+  readonly texts: string[] = [];
+  closed: { code: number } | null = null;
+  readonly socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      if (data === "pong") this.texts.push(data);
+      else this.frames.push(StatsFrame.parse(JSON.parse(String(data))));
+    });
+    socket.addEventListener("close", ({ code }) => {
+      this.closed = { code };
+    });
+    socket.accept();
+  }
+
+  static async connect(stub: DurableObjectStub<StatsHub>, query = ""): Promise<Client> {
+    const { status, webSocket } = await upgrade(stub, query);
+    if (status !== 101 || webSocket === null) throw new Error(`no socket, status ${status}`);
+    const client = new Client(webSocket);
+    await client.has(1);
+    return client;
+  }
+
+  async has(frames: number): Promise<StatsFrame> {
+    await vi.waitFor(() => expect(this.frames.length).toBeGreaterThanOrEqual(frames));
+    return this.frames[frames - 1] as StatsFrame;
+  }
+}
+
+const upgrade = (stub: DurableObjectStub<StatsHub>, query = "") =>
+  stub.fetch(`https://orderline.test/v1/stats/live${query}`, { headers: { upgrade: "websocket" } });
+
+describe("The hub", () => {
+  it("adds up its shards, taking of each the newest report only", async () => {
+    const stub = hub("sums");
+    await stub.merge([report(0, 2, 5), report(1, 1, 2)]);
+    await stub.merge([report(0, 1, 99), report(1, 3, 4), report(1, 2, 50)]);
+    expect((await stub.snapshot()).submitted).toBe(9);
+    await evictDurableObject(stub);
+    expect((await stub.snapshot()).submitted).toBe(9);
+  });
+
+  it("shows a tenant without orders as all zeros", async () => {
+    expect(await hub("nobody").snapshot()).toMatchObject({
+      submitted: 0,
+      processed: 0,
+      revenue: {},
+      waiting: { standard: { p50Ms: null } },
+    });
+  });
+
+  it("shows rates as of the time asked for", async () => {
+    const stub = hub("later");
+    await stub.merge([report(0, 1, 3)]);
+    expect((await stub.snapshot()).throughput.submittedPerMinute).toBe(3);
+    expect((await stub.snapshot(Date.now() + 120_000)).throughput.submittedPerMinute).toBe(0);
+  });
+});
+
+describe("A socket of the hub", () => {
+  it("gets a snapshot, and then a frame per change with numbers that have no gap", async () => {
+    const stub = hub("frames");
+    await stub.merge([report(0, 1, 1)]);
+    const client = await Client.connect(stub);
+    for (let revision = 2; revision <= 6; revision++) await stub.merge([report(0, revision, revision)]);
+    await stub.merge([report(0, 6, 6)]);
+    await client.has(6);
+    expect(client.frames.map(({ type, seq, stats }) => [type, seq, stats.submitted])).toEqual([
+      ["snapshot", 1, 1],
+      ["stats", 2, 2],
+      ["stats", 3, 3],
+      ["stats", 4, 4],
+      ["stats", 5, 5],
+      ["stats", 6, 6],
+    ]);
+    expect(client.frames.every((frame) => frame.gap === undefined && frame.at === frame.stats.at)).toBe(true);
+  });
+
+  it("stays connected, with numbers that go on, when the hub is evicted", async () => {
+    const stub = hub("hibernating");
+    const client = await Client.connect(stub);
+    await stub.merge([report(0, 1, 1)]);
+    await evictDurableObject(stub, { webSockets: "hibernate" });
+    await stub.merge([report(0, 2, 2)]);
+    await evictDurableObject(stub, { webSockets: "hibernate" });
+    await stub.merge([report(1, 1, 5)]);
+    expect(await client.has(4)).toMatchObject({ seq: 3, stats: { submitted: 7 } });
+    expect(client.frames.map((frame) => frame.seq)).toEqual([0, 1, 2, 3]);
+  });
+
+  it("is told on its return that it missed nothing", async () => {
+    const stub = hub("resuming");
+    await stub.merge([report(0, 1, 1)]);
+    const client = await Client.connect(stub, "?after=1");
+    expect(client.frames[0]).toMatchObject({ type: "resumed", seq: 1, stats: { submitted: 1 } });
+    await stub.merge([report(0, 2, 2)]);
+    expect(await client.has(2)).toMatchObject({ type: "stats", seq: 2 });
+  });
+
+  it.each([0, 1, 9])("is told on its return that it missed something: after %d of 3", async (after) => {
+    const stub = hub(`missing-${after}`);
+    for (let revision = 1; revision <= 3; revision++) await stub.merge([report(0, revision, revision)]);
+    const { frames } = await Client.connect(stub, `?after=${after}`);
+    expect(frames[0]).toMatchObject({ type: "snapshot", seq: 3, gap: true, stats: { submitted: 3 } });
+  });
+
+  it.each(["", "-1", "1.5", "x", "1e3", "99999999999999999999", "9007199254740993"])(
+    "is refused before the upgrade for after=%j",
+    async (after) => {
+      const response = await upgrade(hub("refusing"), `?after=${after}`);
+      expect(response.status).toBe(422);
+      expect(response.headers.get("content-type")).toBe("application/problem+json");
+      expect(await response.json()).toMatchObject({
+        type: "urn:orderline:problem:invalid-request",
+        status: 422,
+        detail: expect.stringContaining("after"),
+      });
+    },
+  );
+
+  it("is not to be had without an upgrade", async () => {
+    const response = await hub("plain").fetch("https://orderline.test/v1/stats/live");
+    expect(response.status).toBe(426);
+    await response.body?.cancel();
+  });
+
+  it("is answered pings, and nothing else: a message ends it", async () => {
+    const stub = hub("talking");
+    const [quiet, loud] = [await Client.connect(stub), await Client.connect(stub)];
+    quiet.socket.send("ping");
+    loud.socket.send("hello");
+    await vi.waitFor(() => expect(quiet.texts).toEqual(["pong"]));
+    await vi.waitFor(() => expect(loud.closed).toEqual({ code: 1008 }));
+    await stub.merge([report(0, 1, 1)]);
+    await quiet.has(2);
+    expect(loud.frames).toHaveLength(1);
+    expect(quiet.closed).toBeNull();
+  });
+
+  it("is refused, and told to come back later, when the hub has as many as it can serve", async () => {
+    const full = { getWebSockets: () => Array.from({ length: 10 }) } as unknown as DurableObjectState;
+    const request = new Request("https://orderline.test/", { headers: { upgrade: "websocket" } });
+    const response = acceptSocket(full, request, "{}", 10);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("retry-after")).toBe("60");
+  });
+
+  it("does not keep the others from their frames when it is broken", async () => {
+    const sent: string[] = [];
+    const broken = {
+      send: () => {
+        throw new Error("gone");
+      },
+      close: () => {
+        throw new Error("gone, too");
+      },
+    };
+    const sockets = [broken, { send: (frame: string) => sent.push(frame) }, broken];
+    expect(broadcast({ getWebSockets: () => sockets } as unknown as DurableObjectState, "frame")).toBe(3);
+    expect(sent).toEqual(["frame"]);
+  });
+});
+
+describe("The alarm of the hub", () => {
+  const armed = (stub: DurableObjectStub<StatsHub>) => runInDurableObject(stub, (_, { storage }) => storage.getAlarm());
+
+  it("shows sockets how rates decay, under the number of the state that they belong to", async () => {
+    const stub = hub("decaying");
+    const client = await Client.connect(stub);
+    expect(await armed(stub)).toBeNull();
+    await stub.merge([report(0, 1, 1)]);
+    expect(await runDurableObjectAlarm(stub)).toBe(true);
+    expect(await client.has(3)).toMatchObject({ type: "stats", seq: 1 });
+    expect(await armed(stub), "it goes on as long as there is something to decay").toBeGreaterThan(Date.now());
+    expect(client.frames.map((frame) => frame.seq)).toEqual([0, 1, 1]);
+  });
+
+  it("rests when nobody watches", async () => {
+    const stub = hub("unwatched");
+    await stub.merge([report(0, 1, 1)]);
+    expect(await armed(stub)).toBeNull();
+    const client = await Client.connect(stub);
+    expect(await armed(stub)).not.toBeNull();
+    client.socket.close();
+    await vi.waitFor(async () => expect(await runInDurableObject(stub, (_, ctx) => ctx.getWebSockets().length)).toBe(0));
+    expect(await runDurableObjectAlarm(stub)).toBe(true);
+    expect(await armed(stub)).toBeNull();
+  });
+
+  it("rests when all rates are zero", async () => {
+    const stub = hub("quiet");
+    const client = await Client.connect(stub);
+    await stub.merge([report(0, 1, 1, { placedAt: Date.now() - 600_000 })]);
+    expect(await client.has(2)).toMatchObject({ stats: { submitted: 1, throughput: { submittedPerMinute: 0 } } });
+    expect(await armed(stub)).toBeNull();
+  });
+});
