@@ -1,0 +1,26 @@
+/**
+ * The consumer of `orders-dead-letter`: parks the orders that could go no further. Letters come from orders whose retries
+ * are used up, with the cause, and from the platform, for hints that it delivered in vain, without one.
+ */
+import { DeadLetter } from "../contract/messages.ts";
+import type { Cause } from "../contract/order.ts";
+import type { Env } from "../env.ts";
+import { log } from "../platform/log.ts";
+import { deliver } from "./delivery.ts";
+
+const UNDELIVERABLE: Cause = { class: "bug", detail: "its hint was delivered in vain until the queue gave up" };
+
+export async function consumeDeadLetters(batch: MessageBatch<unknown>, env: Env): Promise<void> {
+  await deliver(
+    batch,
+    env,
+    DeadLetter,
+    { failed: "hint.failed", poison: "dead_letter.poison" },
+    async ({ orderId, cause = UNDELIVERABLE }) => {
+      const status = await env.ORDERS.getByName(orderId).quarantine(cause);
+      if (status === null) log.warn("order.unknown", { orderId, queue: batch.queue });
+      else log.error("dead_letter.handled", { orderId, status, step: cause.step, cause: cause.class, detail: cause.detail });
+      return "ack";
+    },
+  );
+}

@@ -1,0 +1,61 @@
+/**
+ * Sends hints to their lanes. A hint that cannot be sent is logged and forgotten: the order's alarm stands in for it, so
+ * the caller is never kept waiting and never fails.
+ */
+import { laneQueue } from "../actors/lane-queue.ts";
+import type { Hint } from "../contract/messages.ts";
+import type { Priority } from "../contract/order.ts";
+import { lanesFrom } from "../domain/lanes.ts";
+import { type Backlog, pressureOf, routeByPriority } from "../domain/routing.ts";
+import type { Env } from "../env.ts";
+import { now, random } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { Meter } from "../platform/meter.ts";
+
+/** `Queue.sendBatch` takes at most this many messages; a hint is far below the limit by bytes. */
+const MAX_BATCH = 100;
+
+/** A backlog measured longer ago than this says nothing about the present. */
+const BACKLOG_FRESH_MS = 10_000;
+
+/** A send that takes longer is given up: the platform has been seen to hang for a minute. */
+const SEND_TIMEOUT_MS = 5_000;
+
+/** What the last send to a lane from this isolate said of its backlog: free, and recent wherever there is load. */
+const backlogs = new Map<Priority, Backlog & { readonly at: number }>();
+
+/** Sends each order's hint to the lane of its priority, deferred under pressure as `routeByPriority` says. */
+export async function sendHints(env: Env, hints: readonly Hint[]): Promise<void> {
+  const messages = new Map<Priority, MessageSendRequest<Hint>[]>();
+  for (const hint of hints) {
+    const { lane, delaySeconds } = routeByPriority(hint, knownPressure(env, hint.priority), [random(), random()]);
+    const queued = messages.get(lane) ?? [];
+    queued.push(delaySeconds > 0 ? { body: hint, delaySeconds } : { body: hint });
+    messages.set(lane, queued);
+  }
+  await Promise.all([...messages].flatMap(([lane, queued]) => chunks(queued, MAX_BATCH).map((chunk) => sendChunk(env, lane, chunk))));
+}
+
+async function sendChunk(env: Env, lane: Priority, chunk: MessageSendRequest<Hint>[]): Promise<void> {
+  const meter = new Meter(`producer orders-${lane}`, env);
+  try {
+    const sent = await within(SEND_TIMEOUT_MS, "sending hints", laneQueue(env, lane).sendBatch(chunk));
+    const { backlogCount, oldestMessageTimestamp } = sent.metadata.metrics;
+    backlogs.set(lane, { messages: backlogCount, ageMs: oldestMessageTimestamp ? now() - oldestMessageTimestamp.getTime() : 0, at: now() });
+    meter.add({ queueOperations: chunk.length });
+  } catch (error) {
+    for (const { body } of chunk) log.warn("hint.lost", { orderId: body.orderId, lane, trace: body.trace, error: excerpt(error) });
+  }
+  meter.flush();
+}
+
+/** How full a lane is, as far as this isolate knows; 0 when it does not know. */
+function knownPressure(env: Env, lane: Priority): number {
+  const known = backlogs.get(lane);
+  if (!known || now() - known.at > BACKLOG_FRESH_MS) return 0;
+  return pressureOf(known, lanesFrom(env.LANES)[lane]);
+}
+
+const chunks = <Item>(items: readonly Item[], size: number): Item[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));

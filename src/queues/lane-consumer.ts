@@ -1,0 +1,25 @@
+/** The consumer of a lane: turns each hint into one step of its order's life. There is one per priority, set up apart in wrangler.toml. */
+import { Hint } from "../contract/messages.ts";
+import type { Env } from "../env.ts";
+import { log } from "../platform/log.ts";
+import { deliver } from "./delivery.ts";
+
+export async function consumeLane(batch: MessageBatch<unknown>, env: Env): Promise<void> {
+  await deliver(
+    batch,
+    env,
+    Hint,
+    { failed: "hint.failed", poison: "hint.poison" },
+    async ({ orderId, priority, trace, probe }, attempt) => {
+      // A stub that has thrown may be broken, so every attempt takes one of its own.
+      const result = await env.ORDERS.getByName(orderId).advance({ priority, attempt, probe });
+      if (result === null) {
+        log.warn("order.unknown", { orderId, queue: batch.queue, trace });
+        return "ack";
+      }
+      if (result.retryAfterMs === null) return "ack";
+      log.info("hint.handled", { orderId, lane: priority, attempt, status: result.status, retryAfterMs: result.retryAfterMs, trace });
+      return { retryAfterMs: result.retryAfterMs };
+    },
+  );
+}
