@@ -1,0 +1,194 @@
+/**
+ * What needs a person now, worst first, each with what can be done about it. It only reads. A part that does not answer
+ * is named and left out, because the rest is what somebody at three in the morning has.
+ */
+import type { BreakerView } from "../actors/breaker-actor.ts";
+import type { AttentionItem, AttentionList, Severity } from "../contract/ops.ts";
+import { type CauseClass, ProviderName } from "../contract/order.ts";
+import { HOLD_MS } from "../domain/progress.ts";
+import { readFingerprint } from "../domain/redrive.ts";
+import type { Env } from "../env.ts";
+import {
+  type DeadLetterCount,
+  deadLettersSince,
+  type Parked,
+  type ParkedGroup,
+  parkedGroups,
+  type Waiting,
+  waitingFor,
+} from "../history/attention.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
+
+const HOUR_MS = 60 * 60_000;
+
+/** A held order whose deadline is nearer than this will be rejected before the next shift looks. */
+const HELD_URGENT_MS = 4 * HOUR_MS;
+
+/** Messages older than this were seen, or nobody ever will. */
+const DEAD_LETTERS_FOR_MS = 7 * 24 * HOUR_MS;
+
+/** A breaker answers in milliseconds; whoever asks has no time for one that does not. */
+const BREAKER_DEADLINE_MS = 3_000;
+
+const RANK: Readonly<Record<Severity, number>> = { critical: 0, high: 1, normal: 2 };
+
+export async function attentionOf(env: Env, tenant: string, at: number): Promise<AttentionList> {
+  const unanswered = new Set<string>();
+  const ask = async <Answer>(whom: string, question: () => Promise<Answer>): Promise<Answer | null> => {
+    try {
+      return await question();
+    } catch (error) {
+      log.warn("attention.unanswered", { tenant, whom, error: excerpt(error) });
+      unanswered.add(whom);
+      return null;
+    }
+  };
+  const { HISTORY } = env;
+  const [parked, held, overran, letters, ...breakers] = await Promise.all([
+    ask("history", () => parkedGroups(HISTORY, tenant)),
+    ask("history", () => waitingFor(HISTORY, tenant, "held")),
+    ask("history", () => waitingFor(HISTORY, tenant, "stage_overran")),
+    ask("history", () => deadLettersSince(HISTORY, at - DEAD_LETTERS_FOR_MS)),
+    ...ProviderName.options.map((name) => ask(name, () => breakerOf(env, name))),
+  ]);
+  const items = [
+    ...(parked ? parkedItems(parked) : []),
+    ...(held ? heldItems(held, at) : []),
+    ...(overran ? overranItems(overran) : []),
+    ...(letters ? letterItems(letters) : []),
+    ...breakers.flatMap((view) => (view ? providerItems(view) : [])),
+  ];
+  items.sort((a, b) => RANK[a.severity] - RANK[b.severity] || Date.parse(a.since) - Date.parse(b.since));
+  return { at: iso(at), items, incomplete: unanswered.size > 0, unanswered: [...unanswered] };
+}
+
+/** A provider's breaker as it is now; rejects when its actor does not answer in time. */
+export async function breakerOf(env: Env, provider: ProviderName): Promise<BreakerView> {
+  return (await within(BREAKER_DEADLINE_MS, `the breaker of ${provider}`, env.BREAKERS.getByName(provider).view())) as BreakerView;
+}
+
+const TROUBLE: Readonly<Record<CauseClass, { readonly severity: Severity; readonly because: string }>> = {
+  bug: { severity: "critical", because: "our own code failed" },
+  poison: { severity: "critical", because: "the provider can never accept what it is asked" },
+  refused: { severity: "critical", because: "the provider refused where no is no answer" },
+  provider_down: { severity: "high", because: "the provider failed for longer than their retries lasted" },
+};
+
+const parkedItems = ({ groups }: Parked): AttentionItem[] => groups.flatMap(parkedItem);
+
+function parkedItem({ fingerprint, orders, oldest, samples }: ParkedGroup): AttentionItem[] {
+  const read = readFingerprint(fingerprint);
+  if (!read) return [];
+  const { causeClass, step } = read;
+  const { severity, because } = TROUBLE[causeClass];
+  const [first = ""] = samples;
+  const filter = { fingerprint };
+  const correctable = causeClass === "poison" || causeClass === "refused";
+  return [
+    {
+      kind: "quarantined",
+      severity,
+      since: iso(oldest),
+      count: orders,
+      what: `${many(orders, "order is", "orders are")} parked${step ? ` in ${step}` : ""} because ${because}: ${fingerprint}.`,
+      orderIds: [...samples],
+      do: [
+        { what: "see why the oldest is parked", method: "GET", path: `/v1/orders/${first}/diagnosis` },
+        ...(correctable
+          ? [{ what: "correct what is wrong with an order", method: "POST" as const, path: `/v1/orders/${first}/correct` }]
+          : []),
+        { what: "see what a redrive would do", method: "POST", path: "/v1/quarantine/preview", body: { filter } },
+        {
+          what: "release them once the cause is gone; the header Idempotency-Key names the job",
+          method: "POST",
+          path: "/v1/quarantine/redrive",
+          body: { filter, ratePerSecond: 10 },
+        },
+      ],
+    },
+  ];
+}
+
+/** An order changes no more while it is held, so its last change is the hold. */
+function heldItems({ count, oldest }: Waiting, at: number): AttentionItem[] {
+  const [first] = oldest;
+  if (!first) return [];
+  const deadline = Math.min(...oldest.map(({ updatedAt }) => updatedAt)) + HOLD_MS;
+  return [
+    {
+      kind: "held",
+      severity: deadline - at < HELD_URGENT_MS ? "high" : "normal",
+      since: iso(first.placedAt),
+      count,
+      what: `${many(count, "order is", "orders are")} held by the risk screening; one is rejected at ${iso(deadline)} unless somebody decides before.`,
+      orderIds: oldest.map(({ orderId }) => orderId),
+      do: [
+        { what: "see all of them with the rules that hold them", method: "GET", path: "/v1/orders?status=held" },
+        { what: "let the oldest go on", method: "POST", path: `/v1/orders/${first.orderId}/approve`, body: {} },
+        { what: "end the oldest and undo it", method: "POST", path: `/v1/orders/${first.orderId}/reject`, body: {} },
+      ],
+    },
+  ];
+}
+
+function overranItems({ count, oldest }: Waiting): AttentionItem[] {
+  const [first] = oldest;
+  if (!first) return [];
+  return [
+    {
+      kind: "stage_overran",
+      severity: "normal",
+      since: iso(first.placedAt),
+      count,
+      what: `${many(count, "order has", "orders have")} been in a stage for longer than its budget.`,
+      orderIds: oldest.map(({ orderId }) => orderId),
+      do: [
+        { what: "see which stage, and since when", method: "GET", path: `/v1/orders/${first.orderId}/diagnosis` },
+        { what: "report the stage that was reached", method: "POST", path: `/v1/orders/${first.orderId}/stage` },
+      ],
+    },
+  ];
+}
+
+function letterItems({ letters, oldest, newest }: DeadLetterCount): AttentionItem[] {
+  if (oldest === null || newest === null) return [];
+  return [
+    {
+      kind: "dead_letters",
+      severity: "high",
+      since: iso(oldest),
+      count: letters,
+      what: `${many(letters, "message", "messages")} on our queues could not be read, the newest at ${iso(newest)}; no order is in danger. See the table dead_letters of the history.`,
+      orderIds: [],
+      do: [],
+    },
+  ];
+}
+
+function providerItems({ provider, breaker, waiting }: BreakerView): AttentionItem[] {
+  if (breaker.state === "closed") return [];
+  const paused = breaker.state === "paused";
+  const next =
+    breaker.state === "open" ? ` An order tries it out at ${iso(breaker.probeAt)}.` : paused ? "" : " An order tries it out now.";
+  const path = `/v1/ops/providers/${provider}`;
+  return [
+    {
+      kind: "provider",
+      severity: "high",
+      since: iso(breaker.since),
+      count: waiting,
+      what: `The ${provider} provider is ${paused ? "paused" : "not called"}: ${breaker.why}. ${many(waiting, "order waits", "orders wait")} for it.${next}`,
+      orderIds: [],
+      do: paused
+        ? [{ what: "let calls pass again", method: "POST", path: `${path}/resume`, body: {} }]
+        : [
+            { what: "let calls pass at once, when it is known to work", method: "POST", path: `${path}/resume`, body: {} },
+            { what: "stop the tries, too", method: "POST", path: `${path}/pause`, body: { why: "…" } },
+          ],
+    },
+  ];
+}
+
+const iso = (millis: number): string => new Date(millis).toISOString();
+const many = (count: number, one: string, more: string): string => `${count} ${count === 1 ? one : more}`;

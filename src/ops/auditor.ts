@@ -1,0 +1,114 @@
+/**
+ * Asks about orders whoever has something to say of them, and judges what they say by the journals. It only reads, and it
+ * remembers who could not answer: what was not compared must not look as if it had been.
+ */
+import type { ProviderName } from "../contract/order.ts";
+import { OrderId } from "../contract/primitives.ts";
+import type { OrderState } from "../domain/order.ts";
+import type { Contribution } from "../domain/stats.ts";
+import type { Env } from "../env.ts";
+import type { HistoryRow } from "../history/audit.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { inRounds } from "../platform/rounds.ts";
+import { recordersFrom } from "../providers/index.ts";
+import type { Recorders } from "../providers/ports.ts";
+import { breakerOf } from "./attention.ts";
+import { type Finding, judgeCounters, judgeHistory, judgeProvider } from "./laws.ts";
+
+const ACTOR_DEADLINE_MS = 10_000;
+
+/** One order as everybody has it. A null state: no such order exists, whatever the others say. */
+export interface Audit {
+  readonly orderId: string;
+  readonly state: OrderState | null;
+  readonly row: HistoryRow | null;
+  readonly counted: Contribution | null;
+  readonly findings: readonly Finding[];
+}
+
+/** What projections say of an order. */
+type Claims = Pick<Audit, "orderId" | "row" | "counted">;
+
+export class Auditor {
+  readonly #env: Env;
+  readonly #tenant: string;
+  readonly #at: number;
+  readonly #recorders: Recorders;
+  /** Providers that are asked. */
+  readonly #asked = new Set<ProviderName>();
+  readonly unsupported = new Set<ProviderName>();
+  readonly unanswered = new Set<ProviderName>();
+  unreachable = 0;
+
+  /** @param at milliseconds; see `laws.ts` for what is too young to be judged */
+  constructor(env: Env, tenant: string, at: number) {
+    this.#env = env;
+    this.#tenant = tenant;
+    this.#at = at;
+    this.#recorders = recordersFrom(env);
+  }
+
+  /** Finds out whom to ask: a provider in trouble, or one that somebody has paused, is not bothered with questions. */
+  async prepare(): Promise<void> {
+    const names = Object.keys(this.#recorders) as ProviderName[];
+    await Promise.all(
+      names.map(async (name) => {
+        const view = await breakerOf(this.#env, name).catch(() => null);
+        (view?.breaker.state === "closed" ? this.#asked : this.unanswered).add(name);
+      }),
+    );
+  }
+
+  /** An order whose actor does not answer is counted as unreachable and left out. */
+  async all(orders: readonly Claims[]): Promise<Audit[]> {
+    const audits = await inRounds(orders, async (order) => {
+      try {
+        return [await this.#audit(order)];
+      } catch (error) {
+        log.warn("reconcile.found", { orderId: order.orderId, tenant: this.#tenant, what: "unreachable", error: excerpt(error) });
+        this.unreachable++;
+        return [];
+      }
+    });
+    return audits.flat();
+  }
+
+  async #audit({ orderId, row, counted }: Claims): Promise<Audit> {
+    const state = OrderId.safeParse(orderId).success ? await this.#read(orderId) : null;
+    if (state === null) return { orderId, state, row, counted, findings: [unknown(row, counted)] };
+    const projections = [...judgeHistory(state, row, this.#at), ...judgeCounters(state, counted, this.#at)];
+    const outside = await this.#judgeProviders(state);
+    // The books were read after the order: what differs because it has moved on meanwhile is no difference.
+    const moved = outside.length > 0 && (await this.#read(orderId))?.version !== state.version;
+    return { orderId, state, row, counted, findings: moved ? projections : [...projections, ...outside] };
+  }
+
+  async #read(orderId: string): Promise<OrderState | null> {
+    const asked = this.#env.ORDERS.getByName(orderId).view(this.#tenant) as Promise<OrderState | null>;
+    return within(ACTOR_DEADLINE_MS, "reading an order", asked);
+  }
+
+  async #judgeProviders(state: OrderState): Promise<Finding[]> {
+    const { reserve } = state.steps;
+    const facts = reserve?.phase === "succeeded" ? { reserve: reserve.facts } : {};
+    const names = [...this.#asked].filter((name) => !this.unsupported.has(name));
+    const findings = await Promise.all(
+      names.map(async (name) => {
+        const record = await this.#recorders[name]({ order: state.order, facts });
+        if (record.outcome === "recorded") return judgeProvider(state, name, record.effects);
+        this[record.outcome].add(name);
+        return [];
+      }),
+    );
+    return findings.flat();
+  }
+}
+
+const unknown = (row: HistoryRow | null, counted: Contribution | null): Finding => ({
+  law: 4,
+  subject: row ? "history" : "counters",
+  what: "there is no such order",
+  expected: null,
+  found: row ? { version: row.version, status: row.status } : { version: counted?.version, status: counted?.status },
+});

@@ -1,0 +1,16 @@
+/** What the clock starts, see `[triggers]` in wrangler.toml. It never throws: a run that failed is logged, and the next one comes. */
+import type { Env } from "../env.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { reconcileLastDay } from "./reconcile.ts";
+import { sweep } from "./sweeper.ts";
+
+/** The other one is the sweep's. */
+const NIGHTLY = "17 3 * * *";
+
+export async function runCron(cron: string, env: Env): Promise<void> {
+  try {
+    await (cron === NIGHTLY ? reconcileLastDay(env) : sweep(env));
+  } catch (error) {
+    log.error("cron.failed", { cron, error: excerpt(error) });
+  }
+}

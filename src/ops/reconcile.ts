@@ -1,0 +1,201 @@
+/**
+ * The audit: compares what everybody else believes of orders with their journals, a page at a time. First the orders that
+ * the history has in a period, then, when it has fewer than were counted, those that it has lost. A repair writes history
+ * and counters only, never a provider and never stock: what is wrong there, a person has to settle.
+ */
+import { z } from "zod";
+import type { RepairedOrder } from "../actors/stats-actor.ts";
+import type { Refusal } from "../contract/order.ts";
+import type { Difference, Reconcile, Reconciliation } from "../contract/reconciliation.ts";
+import type { ShardTally } from "../contract/stats.ts";
+import { summarize } from "../domain/order.ts";
+import { type Contribution, SHARDS, shardOf } from "../domain/stats.ts";
+import type { Env } from "../env.ts";
+import { auditPage, countOrdersOf, missingOrders, repairHistory } from "../history/audit.ts";
+import { tenantsOf } from "../history/overdue.ts";
+import { random as dice, now } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { type Audit, Auditor } from "./auditor.ts";
+
+/** Contributions looked through at a time for orders that the history has lost; one question to D1 and no actor each. */
+const WALK = 1_000;
+
+const ACTOR_DEADLINE_MS = 10_000;
+
+/** Differences logged of one page; the answer has them all. */
+const MAX_LOGGED = 50;
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** A night compares so many pages, from another point of the day every time: a sample of a large day, all of a small one. */
+const NIGHTLY_PAGES = 20;
+const NIGHTLY_LIMIT = 100;
+const MAX_TENANTS = NIGHTLY_PAGES;
+
+/** The last hour's orders still move; the next night sees them. */
+const NIGHTLY_UNTIL_MS = 60 * 60_000;
+
+/** Where a page begins: after an order in the history, or after one among those that a shard has counted. */
+type Start =
+  | { readonly phase: "history"; readonly placedAt: number; readonly orderId: string }
+  | { readonly phase: "counters"; readonly shard: number; readonly orderId: string };
+
+const Cursor = z.string().regex(/^[hc]\.\d{1,15}\.(?:ord_[0-9a-hjkmnp-tv-z]{26})?$/);
+const CURSOR_INVALID: Refusal = { reason: "cursor_invalid", detail: "The cursor is not one that a reconciliation has handed out." };
+
+/** What was found at one page's orders. */
+interface Page {
+  readonly audits: readonly Audit[];
+  readonly next: Start | null;
+}
+
+/**
+ * Compares one page, and repairs it when asked to. Rejects when the history or the counters do not answer; it may then be
+ * asked again. A cursor that was not handed out here is refused.
+ * @param at milliseconds; a change within the minute before is still on its way
+ */
+export async function reconcile(
+  env: Env,
+  tenant: string,
+  { from, to, repair, cursor, limit }: Reconcile,
+  at: number = now(),
+): Promise<Reconciliation | { readonly refusal: Refusal }> {
+  const startedAt = now();
+  const start = cursor === undefined ? null : readCursor(cursor);
+  if (start === "invalid") return { refusal: CURSOR_INVALID };
+  const period = { from: Date.parse(from), to: Date.parse(to) };
+  const auditor = new Auditor(env, tenant, at);
+  await auditor.prepare();
+  const { audits, next } =
+    start?.phase === "counters"
+      ? await lostPage(env, tenant, auditor, period, start)
+      : await historyPage(env, tenant, auditor, period, start, limit);
+  const repaired = repair ? await repairAll(env, tenant, audits) : new Set<string>();
+  const differences = audits.flatMap(({ orderId, findings }) =>
+    findings.map((finding): Difference => ({ orderId, ...finding, repaired: finding.law === 4 && repaired.has(orderId) })),
+  );
+  for (const { orderId, law, subject, repaired: healed, what } of differences.slice(0, MAX_LOGGED)) {
+    log.warn("reconcile.found", { orderId, tenant, law, subject, repaired: healed, what: excerpt(what) });
+  }
+  const { unreachable, unsupported, unanswered } = auditor;
+  const report = { checked: audits.length, unreachable, differences, unsupported: [...unsupported], unanswered: [...unanswered] };
+  log.info("reconcile.done", {
+    tenant,
+    checked: audits.length,
+    differences: differences.length,
+    repaired: repaired.size,
+    durationMs: now() - startedAt,
+  });
+  return { ...report, nextCursor: next && writeCursor(next) };
+}
+
+/** The nightly look at the day before. It reports and repairs nothing: what drifts, and why, is for a person to see first. */
+export async function reconcileLastDay(env: Env): Promise<void> {
+  const at = now();
+  const tenants = await tenantsOf(env.HISTORY, MAX_TENANTS);
+  const [from, to] = [at - DAY_MS - NIGHTLY_UNTIL_MS, at - NIGHTLY_UNTIL_MS];
+  const period = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), repair: false, limit: NIGHTLY_LIMIT };
+  for (const tenant of tenants) {
+    const pages = Math.floor(NIGHTLY_PAGES / tenants.length);
+    const isSample = (await auditPage(env.HISTORY, tenant, { from, to }, null, pages * NIGHTLY_LIMIT + 1)).length > pages * NIGHTLY_LIMIT;
+    const somewhere: Start = { phase: "history", placedAt: Math.floor(from + dice() * (to - from)), orderId: "" };
+    let cursor = isSample ? writeCursor(somewhere) : undefined;
+    for (let page = 0; page < pages; page++) {
+      const result = await reconcile(env, tenant, { ...period, cursor }, at);
+      if ("refusal" in result || result.nextCursor === null) break;
+      cursor = result.nextCursor;
+    }
+  }
+}
+
+type Period = { readonly from: number; readonly to: number };
+
+async function historyPage(
+  env: Env,
+  tenant: string,
+  auditor: Auditor,
+  period: Period,
+  start: (Start & { phase: "history" }) | null,
+  limit: number,
+): Promise<Page> {
+  // One more than asked for tells whether there is a next page.
+  const rows = await auditPage(env.HISTORY, tenant, period, start, limit + 1);
+  const page = rows.slice(0, limit);
+  const counted = await countedFor(
+    env,
+    tenant,
+    page.map(({ orderId }) => orderId),
+  );
+  const audits = await auditor.all(page.map((row) => ({ orderId: row.orderId, row, counted: counted.get(row.orderId) ?? null })));
+  const last = page.at(-1);
+  if (last && rows.length > limit) return { audits, next: { phase: "history", placedAt: last.placedAt, orderId: last.orderId } };
+  const [kept, { submitted }] = await Promise.all([countOrdersOf(env.HISTORY, tenant), env.STATS_HUBS.getByName(tenant).snapshot()]);
+  return { audits, next: kept < submitted ? { phase: "counters", shard: 0, orderId: "" } : null };
+}
+
+/** Orders that were counted and that the history does not know; those that were not placed in the period are passed over. */
+async function lostPage(
+  env: Env,
+  tenant: string,
+  auditor: Auditor,
+  period: Period,
+  { shard, orderId }: Start & { phase: "counters" },
+): Promise<Page> {
+  const actor = env.STATS_SHARDS.getByName(`${tenant}/${shard}`);
+  const counted = await within(
+    ACTOR_DEADLINE_MS,
+    "walking the counters",
+    actor.contributionsAfter(orderId, WALK) as Promise<Map<string, Contribution>>,
+  );
+  const missing = await missingOrders(env.HISTORY, [...counted.keys()]);
+  const audits = await auditor.all(missing.map((id) => ({ orderId: id, row: null, counted: counted.get(id) ?? null })));
+  const lost = audits.filter(({ state }) => state === null || (state.placedAt >= period.from && state.placedAt < period.to));
+  const last = [...counted.keys()].at(-1);
+  if (last !== undefined && counted.size === WALK) return { audits: lost, next: { phase: "counters", shard, orderId: last } };
+  return { audits: lost, next: shard + 1 < SHARDS ? { phase: "counters", shard: shard + 1, orderId: "" } : null };
+}
+
+async function countedFor(env: Env, tenant: string, orderIds: readonly string[]): Promise<Map<string, Contribution>> {
+  const shards = [...Map.groupBy(orderIds, shardOf)];
+  const answers = await Promise.all(
+    shards.map(([shard, own]) => {
+      const asked = env.STATS_SHARDS.getByName(`${tenant}/${shard}`).contributionsOf(own) as Promise<Map<string, Contribution>>;
+      return within(ACTOR_DEADLINE_MS, "reading the counters", asked);
+    }),
+  );
+  return new Map(answers.flatMap((answer) => [...answer]));
+}
+
+/** Puts history and counters right where they were found wrong, and says for which orders. An order that does not exist cannot be put right. */
+async function repairAll(env: Env, tenant: string, audits: readonly Audit[]): Promise<Set<string>> {
+  const wrong = audits.flatMap(({ state, row, counted, findings }) => {
+    const has = (subject: string) => findings.some((finding) => finding.subject === subject);
+    return state === null ? [] : [{ order: summarize(state), row, counted, history: has("history"), counters: has("counters") }];
+  });
+  const counters = wrong.filter((one) => one.counters).map(({ order, counted }) => ({ order, seen: counted?.version ?? null }));
+  const history = wrong.filter((one) => one.history).map(({ order, row }) => ({ order, seen: row?.version ?? null }));
+  if (counters.length > 0) await repairCounters(env, tenant, counters);
+  await repairHistory(env.HISTORY, history);
+  return new Set([...counters, ...history].map(({ order }) => order.orderId));
+}
+
+async function repairCounters(env: Env, tenant: string, orders: readonly RepairedOrder[]): Promise<void> {
+  const shards = [...Map.groupBy(orders, ({ order }) => shardOf(order.orderId))];
+  const reports = await Promise.all(
+    shards.map(async ([shard, own]) => ({
+      shard,
+      ...((await env.STATS_SHARDS.getByName(`${tenant}/${shard}`).repair(own)) as ShardTally),
+    })),
+  );
+  await env.STATS_HUBS.getByName(tenant).merge(reports);
+}
+
+const writeCursor = (start: Start): string =>
+  start.phase === "history" ? `h.${start.placedAt}.${start.orderId}` : `c.${start.shard}.${start.orderId}`;
+
+function readCursor(cursor: string): Start | "invalid" {
+  const [kind, number = "", orderId = ""] = Cursor.safeParse(cursor).data?.split(".") ?? [];
+  if (kind === "h") return { phase: "history", placedAt: Number(number), orderId };
+  return kind === "c" && Number(number) < SHARDS ? { phase: "counters", shard: Number(number), orderId } : "invalid";
+}

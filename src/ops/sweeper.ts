@@ -1,0 +1,109 @@
+/**
+ * The net below the alarms: finds orders that should have moved and did not, and pokes them. Every order looks after
+ * itself; this is for what the platform itself has lost. A poke restores an alarm or a lost event and changes nothing
+ * else, so a healthy order may be poked at any time. It is bounded: with more to look at, the next sweep goes on.
+ */
+import type { Poked } from "../actors/order-process.ts";
+import type { SweepReport } from "../contract/ops.ts";
+import { type OrderStatus, TrackName } from "../contract/order.ts";
+import { HOLD_MS } from "../domain/progress.ts";
+import { TRACKS } from "../domain/tracks.ts";
+import type { Env } from "../env.ts";
+import { type OverdueOrder, type OverdueRange, overdueOrders, tenantsOf } from "../history/overdue.ts";
+import { random as dice, now } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { inRounds } from "../platform/rounds.ts";
+
+/** Orders poked in one sweep, of all tenants together: with 20 at a time, some seconds. */
+const MAX_POKED = 500;
+
+/** Tenants looked at in one sweep; each costs one batch of questions. With more, every sweep begins at another. */
+const MAX_TENANTS = 50;
+const MAX_KNOWN_TENANTS = 10_000;
+
+const POKE_DEADLINE_MS = 10_000;
+
+/** An order carries itself to its end within seconds, or waits for a retry or a provider; after this it is worth a look. */
+const MOVING_FOR_MS = 5 * 60_000;
+
+/** The platform may be a minute late with an alarm, and the history some seconds with what came of it. */
+const GRACE_MS = 2 * 60_000;
+
+/** How long after its deadline an order without a mark is still looked for, on top of the time it may have been held. */
+const LOOK_BACK_MS = 2 * 24 * 60 * 60_000;
+
+const MOVING: readonly OrderStatus[] = ["accepted", "processing", "cancelling"];
+
+export interface SweepOptions {
+  /** Only this tenant's orders. */
+  readonly tenant?: string;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  /** Milliseconds. */
+  readonly at?: number;
+}
+
+/** Rejects when the history does not answer; nothing was missed then, only not looked at. */
+export async function sweep(env: Env, { tenant, random = dice, at = now() }: SweepOptions = {}): Promise<SweepReport> {
+  const startedAt = now();
+  const tenants = tenant === undefined ? fromAnywhere(await tenantsOf(env.HISTORY, MAX_KNOWN_TENANTS), random) : [tenant];
+  const fair = Math.ceil(MAX_POKED / Math.max(1, tenants.length));
+  const report = { checked: 0, healthy: 0, alarmLost: 0, historyBehind: 0, unreachable: 0 };
+  for (const name of tenants) {
+    const ranges = rangesAt(at, random);
+    const overdue = (await overdueOrders(env.HISTORY, name, ranges, fair)).slice(0, fair);
+    const found = await inRounds(overdue, (order) => poke(env, name, order));
+    report.checked += found.length;
+    for (const outcome of found) report[outcome]++;
+  }
+  const done: SweepReport = { ...report, durationMs: now() - startedAt };
+  log.info("sweep.done", { ...done, tenants: tenants.length });
+  return done;
+}
+
+type Found = Exclude<keyof SweepReport, "checked" | "durationMs">;
+
+const FOUND: Readonly<Record<Poked, Found>> = { healthy: "healthy", alarm_lost: "alarmLost", history_behind: "historyBehind" };
+
+async function poke(env: Env, tenant: string, { orderId, version }: OverdueOrder): Promise<Found> {
+  try {
+    const poked = (await within(POKE_DEADLINE_MS, "poking an order", env.ORDERS.getByName(orderId).poke(version))) as Poked | null;
+    if (poked !== "healthy") log.warn("sweep.found", { orderId, tenant, found: poked ?? "unknown_order", version });
+    return poked === null ? "unreachable" : FOUND[poked];
+  } catch (error) {
+    log.warn("sweep.found", { orderId, tenant, found: "unreachable", version, error: excerpt(error) });
+    return "unreachable";
+  }
+}
+
+/**
+ * Which orders should have moved by `at`. Each range is asked for from its beginning and once more from a random point,
+ * so that many healthy orders, such as those that wait for a provider, hide no lost one for long.
+ */
+export function rangesAt(at: number, random: () => number): OverdueRange[] {
+  const ranges: OverdueRange[] = [
+    ...MOVING.map((status) => ({ status, track: null, from: 0, to: at - MOVING_FOR_MS, unchangedSince: at - GRACE_MS })),
+    { status: "held", track: null, from: 0, to: at - HOLD_MS - GRACE_MS, unchangedSince: at - HOLD_MS - GRACE_MS },
+    ...TrackName.options.flatMap((track) => trackRanges(track, at)),
+  ];
+  return ranges.flatMap((range) => [range, { ...range, from: Math.max(range.from, Math.floor(range.to - random() * LOOK_BACK_MS)) }]);
+}
+
+/** In a track the history does not tell since when a stage lasts: longer than the longest one is too long in any. */
+function trackRanges(track: TrackName, at: number): OverdueRange[] {
+  const { firstStageWithinMs, stages } = TRACKS[track];
+  const budgets = stages.map(({ budgetMs }) => budgetMs);
+  const until = (status: OrderStatus, budgetMs: number, unchangedForMs: number): OverdueRange => {
+    const to = at - budgetMs - GRACE_MS;
+    return { status, track, from: to - HOLD_MS - LOOK_BACK_MS, to, unchangedSince: at - unchangedForMs - GRACE_MS };
+  };
+  const total = budgets.reduce((sum, budget) => sum + budget, firstStageWithinMs);
+  return [until("confirmed", firstStageWithinMs, firstStageWithinMs), until("in_fulfilment", total, Math.max(...budgets))];
+}
+
+/** Beginning at a random one and going round. */
+function fromAnywhere(tenants: readonly string[], random: () => number): string[] {
+  const start = Math.floor(random() * tenants.length);
+  return [...tenants.slice(start), ...tenants.slice(0, start)].slice(0, MAX_TENANTS);
+}
