@@ -1,0 +1,63 @@
+/** The bindings of `wrangler.toml`, typed. Whatever the Worker can reach is named here. */
+import type { BreakerActor } from "./actors/breaker-actor.ts";
+import type { InventoryActor } from "./actors/inventory-actor.ts";
+import type { OrderActor } from "./actors/order-actor.ts";
+import type { RedriveActor } from "./actors/redrive-actor.ts";
+import type { StatsActor } from "./actors/stats-actor.ts";
+import type { StatsHub } from "./actors/stats-hub.ts";
+import type { VelocityActor } from "./actors/velocity-actor.ts";
+import type { DeadLetter, Hint, OrderChanged } from "./contract/messages.ts";
+
+export interface Env {
+  readonly ORDERS: DurableObjectNamespace<OrderActor>;
+  /** One per tenant and SKU, named `<tenant>/<sku>`. */
+  readonly INVENTORY: DurableObjectNamespace<InventoryActor>;
+  /** One per tenant and customer, named `<tenant>/<customer>`. */
+  readonly VELOCITY: DurableObjectNamespace<VelocityActor>;
+  /** Named `<tenant>/<shard>`. */
+  readonly STATS_SHARDS: DurableObjectNamespace<StatsActor>;
+  /** One per tenant, named by it. */
+  readonly STATS_HUBS: DurableObjectNamespace<StatsHub>;
+
+  /** One per provider, named by it. */
+  readonly BREAKERS: DurableObjectNamespace<BreakerActor>;
+  /** One per redrive, named `<tenant>/<id>`. */
+  readonly REDRIVES: DurableObjectNamespace<RedriveActor>;
+
+  readonly HISTORY: D1Database;
+  /** SHA-256 of an API key, in hex, to the `KeyRecord` of `http/keys.ts`. */
+  readonly API_KEYS: KVNamespace;
+  readonly EMAIL: SendEmail;
+
+  readonly ORDERS_EXPEDITED: Queue<Hint>;
+  readonly ORDERS_STANDARD: Queue<Hint>;
+  readonly ORDERS_DEAD_LETTER: Queue<DeadLetter>;
+  readonly ORDER_EVENTS: Queue<OrderChanged>;
+
+  readonly PAYMENT_URL?: string;
+  readonly INVENTORY_URL?: string;
+  readonly FULFILMENT_URL?: string;
+  readonly NOTIFICATION_URL?: string;
+  /** Bearer tokens for the endpoints above; secrets. */
+  readonly PAYMENT_TOKEN?: string;
+  readonly INVENTORY_TOKEN?: string;
+  readonly FULFILMENT_TOKEN?: string;
+  readonly NOTIFICATION_TOKEN?: string;
+  readonly CONFIRMATION_FROM: string;
+  readonly SANDBOX_FAULTS?: string;
+  /** Overrides of `domain/lanes.ts` as JSON. */
+  readonly LANES?: string;
+  readonly METER?: string;
+  /** "allow" only when `npm start` or a test passes it; see `http/keys.ts`. Never in `wrangler.toml`. */
+  readonly DEVELOPMENT_KEYS?: string;
+}
+
+declare global {
+  namespace Cloudflare {
+    // Gives `env` and `exports` of "cloudflare:workers" their types.
+    interface GlobalProps {
+      mainModule: typeof import("./index.ts");
+    }
+    interface Env extends Readonly<import("./env.ts").Env> {}
+  }
+}

@@ -1,0 +1,108 @@
+/** The HTTP face: what every request passes through, and which resource answers what. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { createMiddleware } from "hono/factory";
+import { HTTPException } from "hono/http-exception";
+import { now } from "../platform/ambient.ts";
+import { excerpt, log } from "../platform/log.ts";
+import type { AuthEnv } from "./keys.ts";
+import { ops } from "./ops.ts";
+import { orders } from "./orders.ts";
+import { problem, respond } from "./problem.ts";
+import { quarantine } from "./quarantine.ts";
+import { stats } from "./stats.ts";
+import { stock } from "./stock.ts";
+import { traceIdOf } from "./trace.ts";
+
+/** A thousand lines with long descriptions fit; a batch of a hundred ordinary orders does, too. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** What an order id has; a path may hold anything in its place. */
+const MAX_ID_LENGTH = 30;
+
+/** One line per request. The path without its query: a cursor or a customer number is nobody's business in a log. */
+const logged = createMiddleware<AuthEnv>(async (c, next) => {
+  const startedAt = now();
+  c.set("trace", traceIdOf(c.req.raw.headers));
+  await next();
+  log.info("http.request", {
+    orderId: c.var.orderId ?? c.req.param("id")?.slice(0, MAX_ID_LENGTH),
+    method: c.req.method,
+    path: excerpt(c.req.path, 100),
+    status: c.res.status,
+    durationMs: now() - startedAt,
+    tenant: c.var.caller?.tenant,
+    trace: c.var.trace,
+  });
+});
+
+/** As narrow as the router's own reading of it, which takes a body of any other type for an empty one. */
+const JSON_TYPE = /^application\/json(;\s*[a-z0-9-]+=[^;]+)*$/i;
+
+/** Decoded leniently, two bodies that differ could become one text, and the second order the first one's repeat. */
+function isUtf8(bytes: ArrayBuffer): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A body that is not JSON is refused before anybody reads it; a schema alone would let another media type pass unread. */
+const jsonOnly = createMiddleware<AuthEnv>(async (c, next) => {
+  const hasBody = c.req.method === "POST" || c.req.method === "PUT" || c.req.method === "PATCH";
+  if (!hasBody) return next();
+  if (!JSON_TYPE.test(c.req.header("content-type") ?? ""))
+    return respond(c, problem("unsupported-media-type", "send `content-type: application/json`"));
+  if (!isUtf8(await c.req.arrayBuffer())) return respond(c, problem("malformed-json", "the body is not UTF-8"));
+  return next();
+});
+
+const limited = bodyLimit({
+  maxSize: MAX_BODY_BYTES,
+  onError: (c) => respond(c, problem("body-too-large", `a body has at most ${MAX_BODY_BYTES} bytes`, { maxBytes: MAX_BODY_BYTES })),
+});
+
+export const app = new OpenAPIHono<AuthEnv>();
+
+app.use(logged);
+app.use("/v1/*", limited, jsonOnly);
+app.route("/v1/orders", orders);
+app.route("/v1/stock", stock);
+app.route("/v1/stats", stats);
+app.route("/v1/quarantine", quarantine);
+app.route("/v1/ops", ops);
+
+app.get("/healthz", (c) => c.json({ status: "ok" }));
+
+app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", { type: "http", scheme: "bearer", description: "An API key." });
+app.doc31("/openapi.json", {
+  openapi: "3.1.0",
+  info: {
+    title: "Orderline",
+    version: "1",
+    description: "Order processing at the edge. An order is never lost, never doubled, never silently stuck. Errors are RFC 9457 problems.",
+    license: { name: "MIT", url: "https://spdx.org/licenses/MIT.html" },
+  },
+  servers: [{ url: "/" }],
+});
+
+app.notFound((c) => respond(c as Context, problem("not-found", "there is no such route; see /docs")));
+
+app.onError((error, c) => {
+  if (error instanceof HTTPException && error.status < 500)
+    return respond(c, problem(error.status === 400 ? "malformed-json" : "invalid-request", excerpt(error.message)));
+  const { trace } = c.var;
+  const passing = isPassing(error);
+  log[passing ? "warn" : "error"]("http.bug", { trace, path: excerpt(c.req.path, 100), error: excerpt(error) });
+  if (passing)
+    return respond(c, problem("unavailable", "the order could not be reached just now; try again", { trace }), { "retry-after": "1" });
+  return respond(c, problem("bug", "this is our fault; it has been recorded", { trace }));
+});
+
+/** The platform marks an error of an actor as passing: it moved, was reset, or has too much to do. */
+function isPassing(error: Error & { retryable?: boolean; overloaded?: boolean; durableObjectReset?: boolean }): boolean {
+  return error.retryable === true || error.overloaded === true || error.durableObjectReset === true;
+}

@@ -1,0 +1,57 @@
+/** What the routes' contracts share: error answers, security, and the app that validates by them. */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import type { z } from "zod";
+import { Problem } from "../contract/views.ts";
+import type { AuthEnv } from "./keys.ts";
+import { invalid, problem, respond } from "./problem.ts";
+
+const ERRORS = {
+  400: "The request is malformed.",
+  401: "No valid API key.",
+  403: "The API key lacks the scope.",
+  404: "Not found, or another tenant's.",
+  409: "The order's status does not allow it.",
+  413: "The body is too large.",
+  415: "The body is not application/json.",
+  422: "The request does not fit the contract.",
+  426: "A WebSocket upgrade is needed.",
+  503: "A part of the service does not answer; try again.",
+} as const;
+
+type ErrorStatus = keyof typeof ERRORS;
+type ErrorResponses<Status extends ErrorStatus> = {
+  [Key in Status]: { description: string; content: { "application/problem+json": { schema: typeof Problem } } };
+};
+
+/** The error answers of a route; 401 and 403 go without saying, because every route below `/v1` has them. */
+export function errors<Status extends ErrorStatus = never>(...statuses: Status[]): ErrorResponses<Status | 401 | 403> {
+  const content = { "application/problem+json": { schema: Problem } };
+  const entries = ([401, 403, ...statuses] as ErrorStatus[]).map((status) => [status, { description: ERRORS[status], content }]);
+  return Object.fromEntries(entries) as ErrorResponses<Status | 401 | 403>;
+}
+
+export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
+  description,
+  content: { "application/json": { schema } },
+});
+
+export const body = <Schema extends z.ZodType>(schema: Schema) => ({ required: true, content: { "application/json": { schema } } });
+
+export const SECURED: Record<string, string[]>[] = [{ apiKey: [] }];
+
+/** A router whose requests are parsed by their contracts; what does not fit is answered here. */
+export const router = () =>
+  new OpenAPIHono<AuthEnv>({
+    defaultHook: (result, c) => {
+      if (!result.success) return respond(c, misfit(result.target, result.error as z.ZodError));
+    },
+  });
+
+/** A path that cannot name anything names nothing; and a forgotten key deserves a word of its own, since so much hangs on it. */
+function misfit(target: string, error: z.ZodError): Problem {
+  if (target === "param") return problem("not-found", "there is nothing of this name");
+  const keyMissing = error.issues.some((issue) => issue.path[0] === "idempotency-key" && issue.code === "invalid_type");
+  if (target === "header" && keyMissing)
+    return problem("missing-idempotency-key", "send a header `Idempotency-Key` that names this submission");
+  return invalid(error, target === "json" ? [] : [target]);
+}

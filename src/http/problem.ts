@@ -1,0 +1,74 @@
+/** Every error of the HTTP face, as RFC 9457 problems. The one place where a refusal becomes a status. */
+import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { z } from "zod";
+import type { FieldError, Problem } from "../contract/views.ts";
+import type { CommandRefusal } from "../domain/decide.ts";
+
+/** The stable part of each problem. Clients branch on `type`; the words may be improved at any time. */
+const PROBLEMS = {
+  "invalid-request": [422, "The request does not fit the contract"],
+  "malformed-json": [400, "The body is not JSON"],
+  "unsupported-media-type": [415, "The body must be application/json"],
+  "body-too-large": [413, "The body is too large"],
+  "missing-idempotency-key": [400, "An Idempotency-Key is required"],
+  "idempotency-key-reused": [422, "The Idempotency-Key was used for another order"],
+  unauthorized: [401, "A valid API key is required"],
+  forbidden: [403, "The API key lacks a scope"],
+  "not-found": [404, "There is nothing here"],
+  "wrong-status": [409, "The order's status does not allow this"],
+  "wrong-stage": [409, "The order's track does not allow this stage now"],
+  "invalid-cursor": [422, "The cursor is not valid here"],
+  "upgrade-required": [426, "This is a WebSocket"],
+  unavailable: [503, "A part of the service does not answer"],
+  bug: [500, "Something went wrong here"],
+} as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
+
+export type ProblemName = keyof typeof PROBLEMS;
+
+/** A problem as data. `more` adds members of its own, such as the evidence of a refusal. */
+export function problem(name: ProblemName, detail: string, more: Record<string, unknown> = {}): Problem {
+  const [status, title] = PROBLEMS[name];
+  return { type: `urn:orderline:problem:${name}`, title, status, detail, ...more };
+}
+
+/**
+ * The problem as the answer to a request, to be returned at once. It is typed as `never` because Hono types a handler by
+ * its successful answers; which problems a route can answer is declared by `errors` in its contract.
+ */
+export function respond(c: Context, body: Problem, headers: Record<string, string> = {}): never {
+  const answer = { ...headers, "content-type": "application/problem+json" };
+  return c.body(JSON.stringify(body), body.status as ContentfulStatusCode, answer) as never;
+}
+
+/** What a schema found wrong, each with a JSON Pointer; unknown fields are pointed at by name. */
+export function invalid(error: z.ZodError, at: readonly string[] = []): Problem {
+  const found: z.infer<typeof FieldError>[] = error.issues.slice(0, MAX_ERRORS).flatMap((issue) => {
+    const keys = issue.code === "unrecognized_keys" ? issue.keys.slice(0, MAX_ERRORS) : [undefined];
+    return keys.map((key) => ({
+      pointer: pointer([...at, ...issue.path, ...(key === undefined ? [] : [key])]),
+      detail: key === undefined ? issue.message : "is not a known field",
+    }));
+  });
+  const errors = found.slice(0, MAX_ERRORS);
+  const [first] = errors;
+  return problem("invalid-request", first ? `${first.pointer || "the body"}: ${first.detail}` : "the request does not fit", { errors });
+}
+
+/** A command's refusal, with its evidence. */
+export function refused(refusal: CommandRefusal): Problem {
+  switch (refusal.reason) {
+    case "wrong_status":
+      return problem("wrong-status", refusal.detail, { command: refusal.command, orderStatus: refusal.status });
+    case "wrong_stage":
+      return problem("wrong-stage", refusal.detail, { wanted: refusal.wanted, next: refusal.next });
+  }
+}
+
+/** Enough to mend a body by; a body of a thousand bad lines is not answered with a thousand errors. */
+const MAX_ERRORS = 20;
+
+/** RFC 6901. A key is cut short, since it is the sender's and may be as long as the body. */
+function pointer(path: readonly PropertyKey[]): string {
+  return path.map((key) => `/${String(key).slice(0, 100).replaceAll("~", "~0").replaceAll("/", "~1").toWellFormed()}`).join("");
+}

@@ -1,0 +1,186 @@
+/** The quarantine: what is parked, what a redrive of it would do, and the job that releases it at a rate. */
+import { createRoute } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { z } from "zod";
+import type { FoundRedrive } from "../actors/redrive-actor.ts";
+import { IdempotencyKey } from "../contract/primitives.ts";
+import {
+  MAX_PREVIEWED,
+  MAX_REDRIVEN,
+  PreviewRedrive,
+  type QuarantineFilter,
+  QuarantineList,
+  RedriveId,
+  RedriveJobView,
+  RedrivePreviewView,
+  StartRedrive,
+} from "../contract/quarantine.ts";
+import type { OrderState } from "../domain/order.ts";
+import { previewOf, readFingerprint } from "../domain/redrive.ts";
+import { type ParkedGroup, type ParkedOrder, parkedGroups, parkedOrders } from "../history/attention.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { inRounds } from "../platform/rounds.ts";
+import { fingerprintOf, redriveIdOf } from "./identity.ts";
+import { type AuthEnv, requireScope } from "./keys.ts";
+import { body, errors, json, router, SECURED } from "./openapi.ts";
+import { problem, respond } from "./problem.ts";
+
+type Call = Context<AuthEnv>;
+
+const NO_JOB = "no such redrive";
+const byId = z.object({ id: RedriveId });
+
+export const quarantine = router();
+
+quarantine.openapi(
+  createRoute({
+    method: "get",
+    path: "/",
+    summary: "See what is parked, grouped by cause",
+    description: "From the history: it trails the orders by seconds.",
+    tags: ["quarantine"],
+    security: SECURED,
+    middleware: [requireScope("orders:read")] as const,
+    responses: { 200: json(QuarantineList, "The causes, the most frequent first."), ...errors(503) },
+  }),
+  async (c) => {
+    const parked = await fromHistory(c, parkedGroups(c.env.HISTORY, c.var.caller.tenant));
+    return parked ? c.json({ ...parked, groups: parked.groups.flatMap(groupOf) }, 200) : respond(c, historyDown, RETRY);
+  },
+);
+
+quarantine.openapi(
+  createRoute({
+    method: "post",
+    path: "/preview",
+    summary: "See what a redrive would do",
+    description: "Changes nothing. Per order: the effects that have happened and will be skipped, and the calls that will be made.",
+    tags: ["quarantine"],
+    security: SECURED,
+    middleware: [requireScope("ops")] as const,
+    request: { body: body(PreviewRedrive) },
+    responses: { 200: json(RedrivePreviewView, "What would happen."), ...errors(400, 413, 415, 422, 503) },
+  }),
+  async (c) => {
+    const { filter } = c.req.valid("json");
+    const found = await matching(c, filter);
+    if (!found) return respond(c, historyDown, RETRY);
+    return c.json({ total: found.parked.length, truncated: found.truncated, orders: await preview(c, found.parked) }, 200);
+  },
+);
+
+quarantine.openapi(
+  createRoute({
+    method: "post",
+    path: "/redrive",
+    summary: "Release parked orders at a rate",
+    description:
+      "Starts a job that goes on by itself: a few orders first, the rest when those fared well, and an end by itself when too many are parked again. " +
+      "Which orders is decided now. The Idempotency-Key names the job for 30 days: the same key and body meet the same job.",
+    tags: ["quarantine"],
+    security: SECURED,
+    middleware: [requireScope("ops")] as const,
+    request: { headers: z.object({ "idempotency-key": IdempotencyKey }), body: body(StartRedrive) },
+    responses: { 202: json(RedriveJobView, "The job."), ...errors(400, 413, 415, 422, 503) },
+  }),
+  async (c) => {
+    const { tenant, name: startedBy } = c.var.caller;
+    const { filter, ...wanted } = c.req.valid("json");
+    const [id, fingerprint] = await Promise.all([
+      redriveIdOf(tenant, c.req.valid("header")["idempotency-key"]),
+      fingerprintOf({ filter, ...wanted }),
+    ]);
+    const known = (await job(c, id).find(fingerprint)) as FoundRedrive | null;
+    if (known) return answer(c, known);
+    const found = await matching(c, filter);
+    if (!found) return respond(c, historyDown, RETRY);
+    const orders = { ...wanted, id, tenant, fingerprint, startedBy, truncated: found.truncated };
+    const orderIds = found.parked.map(({ orderId }) => orderId);
+    return answer(c, (await job(c, id).start(orders, orderIds)) as FoundRedrive);
+  },
+);
+
+quarantine.openapi(
+  createRoute({
+    method: "get",
+    path: "/redrives/{id}",
+    summary: "See how a redrive goes",
+    tags: ["quarantine"],
+    security: SECURED,
+    middleware: [requireScope("ops")] as const,
+    request: { params: byId },
+    responses: { 200: json(RedriveJobView, "The job as it is now."), ...errors(404) },
+  }),
+  async (c) => {
+    const view = (await job(c, c.req.valid("param").id).view()) as RedriveJobView | null;
+    return view ? c.json(view, 200) : respond(c, problem("not-found", NO_JOB));
+  },
+);
+
+quarantine.openapi(
+  createRoute({
+    method: "post",
+    path: "/redrives/{id}/stop",
+    summary: "Release no more orders",
+    description: "Those that were released go on by themselves. A job that has ended stays as it is.",
+    tags: ["quarantine"],
+    security: SECURED,
+    middleware: [requireScope("ops")] as const,
+    request: { params: byId, body: body(z.strictObject({})) },
+    responses: { 200: json(RedriveJobView, "The job as it is now."), ...errors(400, 404, 413, 415, 422) },
+  }),
+  async (c) => {
+    const view = (await job(c, c.req.valid("param").id).stop(c.var.caller.name)) as RedriveJobView | null;
+    return view ? c.json(view, 200) : respond(c, problem("not-found", NO_JOB));
+  },
+);
+
+const job = (c: Call, id: string) => c.env.REDRIVES.getByName(`${c.var.caller.tenant}/${id}`);
+
+const RETRY = { "retry-after": "5" };
+const historyDown = problem("unavailable", "the history does not answer just now; single orders can still be read and redriven");
+
+const keyReused = problem(
+  "idempotency-key-reused",
+  "this Idempotency-Key belongs to a redrive with another body; use a key of its own for each redrive",
+);
+
+function answer(c: Call, found: FoundRedrive) {
+  if (found.outcome === "conflict") return respond(c, keyReused);
+  return c.json(found.view, 202);
+}
+
+/** What the history answers, or null when it does not. */
+async function fromHistory<Answer>(c: Call, asked: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    log.warn("http.bug", { trace: c.var.trace, error: excerpt(error) });
+    return null;
+  }
+}
+
+async function matching(c: Call, filter: QuarantineFilter): Promise<{ parked: ParkedOrder[]; truncated: boolean } | null> {
+  // One more than is taken tells whether there are more without a count.
+  const found = await fromHistory(c, parkedOrders(c.env.HISTORY, c.var.caller.tenant, filter, MAX_REDRIVEN + 1));
+  return found && { parked: found.slice(0, MAX_REDRIVEN), truncated: found.length > MAX_REDRIVEN };
+}
+
+/** The order's own actor says what will happen; one that is no longer parked, whatever the history says, is left out. */
+async function preview(c: Call, parked: readonly ParkedOrder[]): Promise<z.infer<typeof RedrivePreviewView>["orders"]> {
+  const previews = await inRounds(parked.slice(0, MAX_PREVIEWED), async ({ orderId: id, fingerprint }) => {
+    const state = (await c.env.ORDERS.getByName(id).view(c.var.caller.tenant)) as OrderState | null;
+    if (state?.status !== "quarantined") return [];
+    const { done, willRun, undoing } = previewOf(state);
+    return [{ id, priority: state.priority, fingerprint, done: [...done], willRun: [...willRun], undoing }];
+  });
+  return previews.flat();
+}
+
+/** A fingerprint that is none would be a bug in the projection; it must not hide the others. */
+function groupOf({ fingerprint, orders, oldest, newest, samples }: ParkedGroup): z.infer<typeof QuarantineList>["groups"] {
+  const read = readFingerprint(fingerprint);
+  if (!read) return [];
+  const [oldestAt, newestAt] = [new Date(oldest).toISOString(), new Date(newest).toISOString()];
+  return [{ fingerprint, ...read, orders, oldestAt, newestAt, sampleIds: [...samples] }];
+}

@@ -1,0 +1,63 @@
+/** The live counters of the caller's tenant, as a snapshot and as a stream. */
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import { StatsFrame, StatsSnapshot } from "../contract/stats.ts";
+import { requireScope, SOCKET_PROTOCOL } from "./keys.ts";
+import { errors, json, router, SECURED } from "./openapi.ts";
+import { problem, respond } from "./problem.ts";
+
+export const stats = router();
+
+stats.openapi(
+  createRoute({
+    method: "get",
+    path: "/",
+    summary: "Read the counters",
+    tags: ["stats"],
+    security: SECURED,
+    middleware: [requireScope("orders:read")] as const,
+    responses: { 200: json(StatsSnapshot, "The counters as of now."), ...errors() },
+  }),
+  async (c) => c.json(await c.env.STATS_HUBS.getByName(c.var.caller.tenant).snapshot(), 200),
+);
+
+stats.openapi(
+  createRoute({
+    method: "get",
+    path: "/live",
+    summary: "Watch the counters",
+    description:
+      "A WebSocket. The first frame is a snapshot; every change sends a further one. Come back with `?after=<seq of the last frame>` to learn whether " +
+      `anything was missed. A browser names its key as a subprotocol: \`new WebSocket(url, ["${SOCKET_PROTOCOL}", "orderline.key.<API key>"])\`. ` +
+      "The text `ping` is answered with `pong`; any other message ends the connection.",
+    tags: ["stats"],
+    security: SECURED,
+    middleware: [requireScope("orders:read")] as const,
+    request: {
+      query: z.strictObject({
+        after: z
+          .string()
+          .regex(/^\d{1,15}$/, "must be the `seq` of a frame")
+          .optional(),
+      }),
+    },
+    responses: {
+      101: { description: "A stream of `StatsFrame`s.", content: { "application/json": { schema: StatsFrame } } },
+      ...errors(422, 426, 503),
+    },
+  }),
+  async (c) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      return respond(c, problem("upgrade-required", "connect with a WebSocket"), { upgrade: "websocket" });
+    }
+    const opened = await c.env.STATS_HUBS.getByName(c.var.caller.tenant).fetch(c.req.raw);
+    const offered = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((protocol) => protocol.trim());
+    if (!opened.webSocket || !offered.includes(SOCKET_PROTOCOL)) return opened as never;
+    // A client that offered protocols hangs up unless one of them is chosen; the one with the key must not come back.
+    return new Response(null, {
+      status: 101,
+      webSocket: opened.webSocket,
+      headers: { "sec-websocket-protocol": SOCKET_PROTOCOL },
+    }) as never;
+  },
+);

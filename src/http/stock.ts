@@ -1,0 +1,65 @@
+/** Stock, as warehouses report it. What an order does to it goes through the inventory port, never through here. */
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import { Sku } from "../contract/order.ts";
+import { IdempotencyKey } from "../contract/primitives.ts";
+import { StockView } from "../contract/views.ts";
+import { requireScope } from "./keys.ts";
+import { body, errors, json, router, SECURED } from "./openapi.ts";
+import { problem, respond } from "./problem.ts";
+
+const bySku = z.object({ sku: Sku });
+
+/** More than any warehouse holds of one thing, and small enough that sums stay exact. */
+const MAX_RECEIPT = 1_000_000_000;
+
+export const stock = router();
+
+stock.openapi(
+  createRoute({
+    method: "get",
+    path: "/{sku}",
+    summary: "Read the stock of a SKU",
+    tags: ["stock"],
+    security: SECURED,
+    middleware: [requireScope("orders:read")] as const,
+    request: { params: bySku },
+    responses: { 200: json(StockView, "On hand is available plus reserved."), ...errors(404) },
+  }),
+  async (c) => {
+    const { sku } = c.req.valid("param");
+    const level = await c.env.INVENTORY.getByName(`${c.var.caller.tenant}/${sku}`).stock();
+    return c.json(
+      { sku, tracked: level !== null, onHand: level?.onHand ?? 0, available: level?.available ?? 0, reserved: level?.reserved ?? 0 },
+      200,
+    );
+  },
+);
+
+stock.openapi(
+  createRoute({
+    method: "post",
+    path: "/{sku}/receipts",
+    summary: "Receive goods into stock",
+    description:
+      "From its first receipt on, a SKU is tracked: orders reserve it and are refused when it runs out. The Idempotency-Key names the delivery.",
+    tags: ["stock"],
+    security: SECURED,
+    middleware: [requireScope("ops")] as const,
+    request: {
+      params: bySku,
+      headers: z.object({ "idempotency-key": IdempotencyKey }),
+      body: body(z.strictObject({ quantity: z.int().min(1).max(MAX_RECEIPT) })),
+    },
+    responses: { 200: json(StockView, "The stock after the receipt."), ...errors(400, 404, 413, 415, 422) },
+  }),
+  async (c) => {
+    const { sku } = c.req.valid("param");
+    const receipt = { receiptId: c.req.valid("header")["idempotency-key"], quantity: c.req.valid("json").quantity };
+    const answer = await c.env.INVENTORY.getByName(`${c.var.caller.tenant}/${sku}`).receive(receipt);
+    if (answer.outcome === "refused")
+      return respond(c, problem("invalid-request", `the receipt was refused: ${answer.refusal.reason}`, { refusal: answer.refusal }));
+    const { onHand, available, reserved } = answer.level;
+    return c.json({ sku, tracked: true, onHand, available, reserved }, 200);
+  },
+);

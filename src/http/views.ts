@@ -1,0 +1,99 @@
+/** From an order's state and rows to what the HTTP face shows. The payment token never comes back out. */
+import type { z } from "zod";
+import type { Commit, OrderEvent } from "../contract/events.ts";
+import type { OrderSummary, Step } from "../contract/order.ts";
+import type { DiagnosisView, Links, OrderListItem, OrderReceipt, OrderView, Timeline } from "../contract/views.ts";
+import type { Diagnosis } from "../domain/diagnosis.ts";
+import { type OrderState, reasonOf, type StepState } from "../domain/order.ts";
+
+const iso = (millis: number): string => new Date(millis).toISOString();
+const isoOrNull = (millis: number | null): string | null => (millis === null ? null : iso(millis));
+
+const linksOf = (id: string): z.infer<typeof Links> => ({ self: `/v1/orders/${id}`, events: `/v1/orders/${id}/events` });
+
+export function receiptOf({ order, placedAt }: OrderState): OrderReceipt {
+  const { orderId: id, total, currency } = order;
+  return { id, status: "accepted", placedAt: iso(placedAt), total, currency, links: linksOf(id) };
+}
+
+export function viewOf(state: OrderState): OrderView {
+  const { order } = state;
+  return {
+    id: order.orderId,
+    status: state.status,
+    version: state.version,
+    priority: state.priority,
+    track: order.track,
+    stage: state.stage,
+    reason: reasonOf(state),
+    cause: state.cause,
+    reference: order.reference ?? null,
+    currency: order.currency,
+    total: order.total,
+    lines: order.lines,
+    charges: order.charges,
+    customer: order.customer,
+    shipTo: order.shipTo,
+    steps: (Object.entries(state.steps) as [Step, StepState][]).map(([step, { phase, epoch, retryAt, facts, lastFailure }]) => ({
+      step,
+      state: phase,
+      attempt: epoch,
+      retryAt: isoOrNull(retryAt),
+      reference: facts.reference ?? null,
+      lastFailure: lastFailure?.detail ?? null,
+    })),
+    placedAt: iso(state.placedAt),
+    startedAt: isoOrNull(state.startedAt),
+    confirmedAt: isoOrNull(state.confirmedAt),
+    updatedAt: iso(state.updatedAt),
+    links: linksOf(order.orderId),
+  };
+}
+
+export function listItemOf({ orderId: id, tenant: _, ...order }: OrderSummary): z.infer<typeof OrderListItem> {
+  return {
+    ...order,
+    id,
+    placedAt: iso(order.placedAt),
+    startedAt: isoOrNull(order.startedAt),
+    confirmedAt: isoOrNull(order.confirmedAt),
+    updatedAt: iso(order.updatedAt),
+    links: linksOf(id),
+  };
+}
+
+export function timelineOf(id: string, journal: readonly Commit[]): z.infer<typeof Timeline> {
+  return { id, events: journal.flatMap(({ version, at, events }) => events.map((event) => ({ version, at: iso(at), ...entryOf(event) }))) };
+}
+
+export function diagnosisOf(id: string, diagnosis: Diagnosis): z.infer<typeof DiagnosisView> {
+  const { provider } = diagnosis;
+  return {
+    ...diagnosis,
+    id,
+    since: iso(diagnosis.since),
+    steps: [...diagnosis.steps],
+    provider: provider && {
+      name: provider.name,
+      state: provider.breaker.state,
+      since: "since" in provider.breaker ? iso(provider.breaker.since) : null,
+      waiting: provider.waiting,
+    },
+    nextWakeAt: isoOrNull(diagnosis.nextWakeAt),
+    attempts: diagnosis.attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),
+    actions: [...diagnosis.actions],
+  };
+}
+
+/** What was ordered is shown by the order itself; the timeline only says that it was. */
+function entryOf({ type, ...data }: OrderEvent): { type: string; data: Record<string, unknown> } {
+  if (type === "OrderPlaced") return { type, data: {} };
+  if ("changes" in data) return { type, data: { by: data.by, why: data.why, changed: Object.keys(data.changes) } };
+  return {
+    type,
+    data: Object.fromEntries(Object.entries(data).map(([name, value]) => [name, isInstant(name, value) ? iso(value) : value])),
+  };
+}
+
+const INSTANTS: ReadonlySet<string> = new Set(["startedAt", "retryAt", "until"]);
+const isInstant = (name: string, value: unknown): value is number => INSTANTS.has(name) && typeof value === "number";

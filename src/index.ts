@@ -1,0 +1,34 @@
+/** The table of contents: what the platform calls, and the actors it hosts. */
+
+import type { Env } from "./env.ts";
+import { app } from "./http/app.ts";
+import { runCron } from "./ops/cron.ts";
+import { consumeDeadLetters } from "./queues/dead-letter-consumer.ts";
+import { consumeLane } from "./queues/lane-consumer.ts";
+import { consumeOrderEvents } from "./queues/order-events-consumer.ts";
+
+export { BreakerActor } from "./actors/breaker-actor.ts";
+export { InventoryActor } from "./actors/inventory-actor.ts";
+export { OrderActor } from "./actors/order-actor.ts";
+export { RedriveActor } from "./actors/redrive-actor.ts";
+export { StatsActor } from "./actors/stats-actor.ts";
+export { StatsHub } from "./actors/stats-hub.ts";
+export { VelocityActor } from "./actors/velocity-actor.ts";
+
+/** One consumer per queue of wrangler.toml. */
+const CONSUMERS: Readonly<Record<string, (batch: MessageBatch<unknown>, env: Env) => Promise<void>>> = {
+  "orders-expedited": consumeLane,
+  "orders-standard": consumeLane,
+  "orders-dead-letter": consumeDeadLetters,
+  "order-events": consumeOrderEvents,
+};
+
+export default {
+  fetch: app.fetch,
+  async queue(batch, env) {
+    const consume = CONSUMERS[batch.queue];
+    if (!consume) throw new Error(`no consumer for the queue ${batch.queue}`);
+    await consume(batch, env);
+  },
+  scheduled: ({ cron }, env) => runCron(cron, env),
+} satisfies ExportedHandler<Env>;

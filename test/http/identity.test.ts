@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { OrderId } from "../../src/contract/primitives.ts";
+import { fingerprintOf, orderIdOf } from "../../src/http/identity.ts";
+import { orderBody } from "../support/orders.ts";
+
+describe("The id of an order", () => {
+  it("is the same wherever and whenever it is derived", async () => {
+    // A changed derivation would make every retry across a release a second order, so it is pinned here.
+    expect(await orderIdOf("demo", "a1")).toBe("ord_zptetmgdhqmftqy1f9xqgqnfc9");
+    expect(OrderId.safeParse(await orderIdOf("shop", "web-536365")).success).toBe(true);
+  });
+
+  it("differs by tenant and by key, and no tenant can imitate another's", async () => {
+    const ids = await Promise.all([orderIdOf("a", "b"), orderIdOf("b", "a"), orderIdOf("a", "bb"), orderIdOf("ab", "b")]);
+    expect(new Set(ids).size).toBe(4);
+  });
+});
+
+describe("The fingerprint of a body", () => {
+  it("does not depend on the order of fields, and on everything else it does", async () => {
+    const body = orderBody();
+    const reversed = Object.fromEntries(Object.entries(body).reverse()) as typeof body;
+    expect(await fingerprintOf(reversed)).toBe(await fingerprintOf(body));
+    expect(await fingerprintOf({ ...body, lines: [...body.lines].reverse() })).not.toBe(await fingerprintOf(body));
+    expect(await fingerprintOf({ ...body, priority: "expedited" })).not.toBe(await fingerprintOf(body));
+  });
+});
