@@ -1,0 +1,78 @@
+/** Imports point inward, the domain knows no platform, and time and chance are read in one place. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const SRC = join(import.meta.dirname, "../src");
+
+/** What each folder may import from besides itself. A folder that is not listed is a decision that nobody made. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  contract: [],
+  platform: [],
+  domain: ["contract", "providers/ports.ts"],
+  providers: ["contract", "domain", "platform", "env.ts"],
+  history: ["contract", "domain", "platform"],
+  live: ["contract", "domain", "platform"],
+  actors: ["contract", "domain", "platform", "providers", "history", "live", "env.ts"],
+  queues: ["contract", "domain", "platform", "history", "actors", "env.ts"],
+  ops: ["contract", "domain", "platform", "providers", "history", "actors", "queues", "env.ts"],
+  http: ["contract", "domain", "platform", "history", "live", "actors", "queues", "ops", "env.ts"],
+  "env.ts": ["contract", "actors", "index.ts"],
+  "index.ts": ["actors", "queues", "http", "ops", "env.ts"],
+};
+
+/** Types only: they are gone when the code runs. */
+const TYPE_IMPORT = /^import type /;
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+const source = (file: string) => readFileSync(join(SRC, file), "utf8");
+
+function importsOf(file: string): Import[] {
+  const statements = source(file).matchAll(/^(?:import|export)[^;]*? from "([^"]+)";/gms);
+  return [...statements].map(([statement, specifier = ""]) => ({
+    file,
+    target: specifier.startsWith(".") ? relative(SRC, join(SRC, file, "..", specifier)) : specifier,
+    typeOnly: TYPE_IMPORT.test(statement),
+  }));
+}
+
+const folderOf = (path: string) => path.split("/")[0] ?? path;
+
+describe("The source", () => {
+  it("imports inward only", () => {
+    const outward = files.flatMap((file) => {
+      const from = folderOf(file);
+      const allowed = MAY_IMPORT[from];
+      expect(allowed, `${from} is a folder of the architecture`).toBeDefined();
+      return importsOf(file)
+        .filter(({ target }) => files.includes(target))
+        .filter(({ target }) => folderOf(target) !== from && !allowed?.some((prefix) => target === prefix || folderOf(target) === prefix))
+        .map(({ target }) => `${file} imports ${target}`);
+    });
+    expect(outward).toEqual([]);
+  });
+
+  it("keeps the platform out of contract and domain", () => {
+    const foreign = files
+      .filter((file) => ["contract", "domain"].includes(folderOf(file)))
+      .flatMap(importsOf)
+      .filter(({ target, typeOnly }) => !typeOnly && !files.includes(target) && target !== "zod");
+    expect(foreign).toEqual([]);
+  });
+
+  it("reads the clock, the dice and the entropy pool in one file", () => {
+    const ambient = /\bDate\.now\(|\bMath\.random\(|\brandomUUID\(|\bnew Date\(\)/;
+    expect(files.filter((file) => file !== "platform/ambient.ts" && ambient.test(source(file)))).toEqual([]);
+  });
+
+  it("keeps SQL out of methods: every statement is a named constant above its class", () => {
+    const inMethod = /\bexec\([^)]*?["'`](?:SELECT|INSERT|UPDATE|DELETE|CREATE)/s;
+    expect(files.filter((file) => inMethod.test(source(file)))).toEqual([]);
+  });
+});

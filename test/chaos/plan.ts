@@ -1,0 +1,158 @@
+/**
+ * What a chaos run will do, decided from its seed before it begins: every order and what its clients do to it, the faults of
+ * the providers, and the moments of the kills. A kill's moment is counted in acknowledged orders, not in seconds, so that it
+ * falls under load on any machine.
+ */
+
+import { RISK_LIMITS } from "../../src/domain/risk.ts";
+import { CAPTURE_DECLINED_TOKEN, DECLINED_TOKEN, SOLD_OUT_SKU, UNROUTABLE_POSTAL_CODE } from "../providers/ledger.ts";
+import type { OrderBody } from "./client.ts";
+import { between, chance, type Draw, drawsFor, whole } from "./random.ts";
+
+export interface PlannedOrder {
+  readonly key: string;
+  readonly body: OrderBody;
+  /** Its client waits this long before it submits it. */
+  readonly thinkMs: number;
+  /** Every request is sent twice, at the same time. */
+  readonly twice: boolean;
+  /** It is submitted once more after the last restart, as by a device that never heard the answer. */
+  readonly again: boolean;
+  /** What other clients ask of it, counted from its acknowledgement. */
+  readonly commands: readonly PlannedCommand[];
+}
+
+export interface PlannedCommand {
+  readonly name: "cancel" | "expedite" | "approve" | "reject";
+  readonly afterMs: number;
+}
+
+export interface PlannedKill {
+  /** So many orders have been acknowledged… */
+  readonly afterOrders: number;
+  /** …and this long ago. */
+  readonly delayMs: number;
+}
+
+/** Shares of a port's calls, and how long each takes at least and at most; `test/support/provider-server.ts` tells what they mean. */
+export interface PlannedFault {
+  readonly before: number;
+  readonly after: number;
+  readonly hang: number;
+  readonly latencyMs: [number, number];
+}
+
+export interface ChaosPlan {
+  readonly seed: number;
+  readonly faults: Readonly<Record<"payment" | "inventory" | "fulfilment" | "notification", PlannedFault>>;
+  readonly orders: readonly PlannedOrder[];
+  /** In the order in which they fall; the last one when everything has been acknowledged. */
+  readonly kills: readonly PlannedKill[];
+}
+
+/** Each client's pace: with sixteen of them some forty orders a second, which is more than one laptop carries to their ends meanwhile. */
+const MOST_THINK_MS = 700;
+
+/** Long enough to fall into any moment of a saga whose every call takes up to `MOST_LATENCY_MS` and fails now and then. */
+const MOST_COMMAND_DELAY_MS = 4_000;
+
+/** Within it the newest orders are between their acknowledgement and their first effects. */
+const MOST_KILL_DELAY_MS = 400;
+
+/** Kills fall from the first to the last of these shares of the orders; before that there is nothing to lose. */
+const FIRST_KILL = 0.05;
+const LAST_KILL = 0.95;
+
+const MOST_LATENCY_MS = 15;
+
+/** So that no customer has more orders than the risk screening takes for normal. */
+const ORDERS_PER_CUSTOMER = RISK_LIMITS.velocityMax / 2;
+
+/** Shares of the orders. The rest are plain: they can be confirmed, and nobody interferes. */
+const SHARE = {
+  expedited: 0.25,
+  bakery: 0.3,
+  twice: 0.15,
+  again: 0.1,
+  cancelled: 0.1,
+  hurried: 0.1,
+  declined: 0.03,
+  captureDeclined: 0.02,
+  soldOut: 0.03,
+  unroutable: 0.02,
+  /** So dear that a person has to look at them; two thirds of those find one. */
+  dear: 0.03,
+} as const;
+
+export function planChaos({ seed, orders, kills }: { readonly seed: number; readonly orders: number; readonly kills: number }): ChaosPlan {
+  const customers = Math.ceil(orders / ORDERS_PER_CUSTOMER);
+  return {
+    seed,
+    faults: planFaults(drawsFor(seed, "faults")),
+    orders: Array.from({ length: orders }, (_, index) => planOrder(`chaos-${seed}-${index}`, drawsFor(seed, "order", index), customers)),
+    kills: planKills(drawsFor(seed, "kills"), orders, kills),
+  };
+}
+
+/**
+ * The probabilities themselves are drawn, so that seeds differ in kind. A hang holds up its whole delivery of up to fifty
+ * orders for ten seconds, because local queues hand out one delivery at a time: hence so few of them.
+ */
+function planFaults(draw: Draw): ChaosPlan["faults"] {
+  const fault = (): PlannedFault => ({
+    before: rounded(between(draw, 0.01, 0.08)),
+    after: rounded(between(draw, 0.01, 0.06)),
+    hang: rounded(between(draw, 0.0002, 0.001)),
+    latencyMs: [1, whole(draw, 2, MOST_LATENCY_MS)],
+  });
+  return { payment: fault(), inventory: fault(), fulfilment: fault(), notification: fault() };
+}
+
+function planKills(draw: Draw, orders: number, kills: number): PlannedKill[] {
+  return Array.from({ length: kills }, (_, index) => ({
+    afterOrders: index === kills - 1 ? orders : whole(draw, Math.ceil(FIRST_KILL * orders), Math.floor(LAST_KILL * orders)),
+    delayMs: whole(draw, 0, MOST_KILL_DELAY_MS),
+  })).sort((one, other) => one.afterOrders - other.afterOrders);
+}
+
+function planOrder(key: string, draw: Draw, customers: number): PlannedOrder {
+  const dear = chance(draw, SHARE.dear);
+  return {
+    key,
+    thinkMs: whole(draw, 0, MOST_THINK_MS),
+    twice: chance(draw, SHARE.twice),
+    again: chance(draw, SHARE.again),
+    commands: planCommands(draw, dear),
+    body: {
+      reference: key,
+      priority: chance(draw, SHARE.expedited) ? "expedited" : "standard",
+      track: chance(draw, SHARE.bakery) ? "bakery" : "retail",
+      currency: chance(draw, 0.8) ? "GBP" : "EUR",
+      lines: Array.from({ length: whole(draw, 1, 3) }, (_, line) => ({
+        sku: line === 0 && chance(draw, SHARE.soldOut) ? SOLD_OUT_SKU : `SKU-${whole(draw, 1, 40)}-${line}`,
+        quantity: whole(draw, 1, 9),
+        unitPrice: dear && line === 0 ? RISK_LIMITS.reviewFrom : whole(draw, 1, 5_000),
+      })),
+      customer: { id: `c-${whole(draw, 1, customers)}`, email: "chaos@example.com" },
+      shipTo: { country: "GB", ...(chance(draw, SHARE.unroutable) && { postalCode: UNROUTABLE_POSTAL_CODE }) },
+      payment: { token: tokenFrom(draw()) },
+    },
+  };
+}
+
+function planCommands(draw: Draw, dear: boolean): PlannedCommand[] {
+  const afterMs = () => whole(draw, 0, MOST_COMMAND_DELAY_MS);
+  const commands: PlannedCommand[] = [];
+  if (chance(draw, SHARE.cancelled)) commands.push({ name: "cancel", afterMs: afterMs() });
+  if (chance(draw, SHARE.hurried)) commands.push({ name: "expedite", afterMs: afterMs() });
+  const verdict = draw();
+  if (dear && verdict < 2 / 3) commands.push({ name: verdict < 1 / 3 ? "approve" : "reject", afterMs: afterMs() });
+  return commands;
+}
+
+function tokenFrom(share: number): string {
+  if (share < SHARE.declined) return DECLINED_TOKEN;
+  return share < SHARE.declined + SHARE.captureDeclined ? CAPTURE_DECLINED_TOKEN : "tok_visa";
+}
+
+const rounded = (probability: number): number => Math.round(probability * 10_000) / 10_000;

@@ -1,0 +1,381 @@
+/**
+ * One chaos run: the real server under load from clients that do not give up, with failing providers in a process of their
+ * own, and `kill -9` of the whole runtime at the planned moments. Local queues are kept in memory, so each kill also loses
+ * every hint and every event on its way: what is left is the actors, and their alarms have to do the rest.
+ *
+ * It ends all that it started, however it ends, and changes nothing but a store in the temporary directory.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { OrderStatus } from "../../src/contract/order.ts";
+import { type Accepted, Client, calmWeather, type View, type Weather } from "./client.ts";
+import { ending, handled, inParallel } from "./concurrency.ts";
+import {
+  differingCounters,
+  differingHistory,
+  doubled,
+  type Evidence,
+  forgotten,
+  lost,
+  misplacedGoods,
+  misplacedMoney,
+  STANDS_STILL,
+  type Told,
+} from "./laws.ts";
+import type { ChaosPlan, PlannedCommand, PlannedOrder } from "./plan.ts";
+import { type Ledger, type Providers, startProviders } from "./providers.ts";
+import { drawsFor } from "./random.ts";
+import { Victim } from "./victim.ts";
+import { seconds } from "./waits.ts";
+
+/** Clients that submit orders at the same time. */
+const CLIENTS = 16;
+
+/** The bar: how long after the server's last return every order must stand still. */
+export const REST_BAR_MS = 60_000;
+
+/** How much longer orders are watched, to learn by how much the bar was missed and which are stuck for good. */
+const REST_PATIENCE_MS = 180_000;
+
+/**
+ * How long the projections may take to catch up once the orders stand still. An order asks the history 20 s after its last
+ * change and, when that is behind, publishes itself again; with a late alarm and a full events queue that is half a minute.
+ */
+const PROJECTION_PATIENCE_MS = 90_000;
+
+/** How often orders and projections are looked at; oftener would be load of its own. */
+const LOOK_INTERVAL_MS = 1_000;
+const READERS = 8;
+
+/** A verdict comes from a person who looks again: the order is held only once its screening is done. */
+const VERDICT_INTERVAL_MS = 1_000;
+const MAX_VERDICTS = 120;
+
+/** Orders that were stuck or late whose whole story is told. */
+const MAX_STORIES = 5;
+const MAX_STORY_LINES = 60;
+
+/** Our own looking at orders is no part of their story. */
+const READ = /"method":"GET"/;
+
+/** Log lines that say that something happened which never should. */
+const ALARMING =
+  /"event":"(?:http\.bug|order\.alarm_failed|hint\.poison|dead_letter\.poison|events\.poison)"|[Uu]ncaught|SQLITE_|Internal error/;
+const MAX_ALARMING = 10;
+
+export interface Outage {
+  readonly afterOrders: number;
+  /** From the kill until the server answered again. */
+  readonly ms: number;
+}
+
+/** Everything that a run found out. `problems` is empty when all laws hold. */
+export interface ChaosResult {
+  readonly seed: number;
+  readonly orders: number;
+  readonly acknowledged: number;
+  readonly byStatus: Readonly<Partial<Record<OrderStatus, number>>>;
+  readonly outages: readonly Outage[];
+  readonly lost: number;
+  readonly doubled: number;
+  /** From the server's last return until every order stood still; null when some never did. */
+  readonly restMs: number | null;
+  /** From then until history and counters were equal to the orders; null when they never were. */
+  readonly projectedMs: number | null;
+  readonly providerCalls: number;
+  /** Keys that a provider was asked more than once; each had at most one effect, or `doubled` counts it. */
+  readonly repeatedKeys: number;
+  readonly weather: Weather;
+  readonly elapsedMs: number;
+  readonly problems: readonly { readonly law: string; readonly findings: readonly string[] }[];
+  /** Worth knowing, but no law: log lines of things that should not happen. */
+  readonly notes: readonly string[];
+  /** One text per order that is stuck, or that kept the others waiting: its view, its timeline and what the log says of it. */
+  readonly stories: readonly string[];
+}
+
+export interface ChaosSurroundings {
+  /** Told of everything as it happens, one sentence each. */
+  readonly say: (sentence: string) => void;
+  /** Given the line that shows the state of things, whenever it is asked for. */
+  readonly onProgress?: (line: () => string) => void;
+  readonly signal: AbortSignal;
+  /** Variables of the server besides the addresses of the providers. */
+  readonly vars?: Readonly<Record<string, string>>;
+  /** Where the server's log is kept. */
+  readonly logFile?: string | undefined;
+}
+
+/** Rejects when it is aborted, when a server does not start, or when an order is refused that is in order. */
+export async function runChaos(plan: ChaosPlan, surroundings: ChaosSurroundings): Promise<ChaosResult> {
+  const folder = mkdtempSync(join(tmpdir(), "orderline-chaos-"));
+  const ledgerFile = join(folder, "ledger.jsonl");
+  const providers = await startProviders({ seed: plan.seed, faults: plan.faults, ledgerFile });
+  const victim = new Victim({ ...providers.vars, ...surroundings.vars }, surroundings);
+  try {
+    return await ending(surroundings.signal, (signal) => new ChaosRun(plan, { ...surroundings, signal }, providers, victim).run());
+  } finally {
+    await victim.end();
+    await providers.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Case {
+  readonly order: PlannedOrder;
+  readonly receipts: Accepted[];
+  readonly carriedOut: Set<string>;
+  version: number;
+}
+
+class ChaosRun {
+  readonly #plan: ChaosPlan;
+  readonly #surroundings: ChaosSurroundings;
+  readonly #providers: Providers;
+  readonly #victim: Victim;
+  readonly #client: Client;
+  readonly #weather = calmWeather();
+  readonly #startedAt = performance.now();
+  readonly #cases: Case[];
+  readonly #outages: Outage[] = [];
+  #acknowledged = 0;
+  /** What other clients do to the orders; it goes on through kills and after the last of them. */
+  readonly #others: Promise<void>[] = [];
+  #answered = 0;
+  #phase = "starting";
+
+  constructor(plan: ChaosPlan, surroundings: ChaosSurroundings, providers: Providers, victim: Victim) {
+    this.#plan = plan;
+    this.#surroundings = surroundings;
+    this.#providers = providers;
+    this.#victim = victim;
+    this.#cases = plan.orders.map((order) => ({ order, receipts: [], carriedOut: new Set(), version: 0 }));
+    this.#client = new Client({
+      url: () => victim.url,
+      signal: surroundings.signal,
+      draw: drawsFor(plan.seed, "backoff"),
+      weather: this.#weather,
+    });
+  }
+
+  async run(): Promise<ChaosResult> {
+    this.#say(`the server is up after ${seconds(await this.#victim.start())}`);
+    this.#surroundings.onProgress?.(() => this.#line());
+    this.#phase = "load";
+    await Promise.all([this.#submitAll(), this.#killAsPlanned()]);
+
+    const returnedAt = performance.now();
+    this.#phase = "coming to rest";
+    const [rest] = await Promise.all([this.#rest(returnedAt), this.#submitAgain()]);
+    if (rest.ms !== null) this.#say(`all ${rest.views.size} orders stood still ${seconds(rest.ms)} after the last return`);
+
+    this.#phase = "projections";
+    const projection = await this.#projected(rest.views);
+    if (projection.ms !== null) this.#say(`history and counters are equal to the orders ${seconds(projection.ms)} later`);
+    this.#phase = "verdict";
+    return this.#verdict(rest, projection);
+  }
+
+  /** Each client submits the next order as soon as its last one is acknowledged; what others do to it goes on beside. */
+  async #submitAll(): Promise<void> {
+    let next = 0;
+    const client = async () => {
+      for (let index = next++; index < this.#cases.length; index = next++) {
+        const each = this.#cases[index] as Case;
+        await this.#pause(each.order.thinkMs);
+        await this.#submit(each);
+        this.#acknowledged++;
+        for (const command of each.order.commands) this.#others.push(handled(this.#command(each, command)));
+      }
+    };
+    await Promise.all(Array.from({ length: CLIENTS }, client));
+  }
+
+  async #submit(each: Case): Promise<void> {
+    const { key, body, twice } = each.order;
+    const submit = async () => void each.receipts.push(await this.#client.submit(key, body));
+    await Promise.all(twice ? [submit(), submit()] : [submit()]);
+  }
+
+  async #command(each: Case, { name, afterMs }: PlannedCommand): Promise<void> {
+    const id = each.receipts[0]?.id as string;
+    await this.#pause(afterMs);
+    for (let attempt = 1; attempt <= MAX_VERDICTS; attempt++) {
+      const requests = each.order.twice ? [1, 2] : [1];
+      const answers = await Promise.all(requests.map(() => this.#client.command(id, name)));
+      for (const { version } of answers) each.version = Math.max(each.version, version ?? 0);
+      if (answers.some(({ status }) => status === 200)) each.carriedOut.add(name);
+      if (each.carriedOut.has(name) || !(await this.#mayStillBeHeld(name, id))) break;
+      await this.#pause(VERDICT_INTERVAL_MS);
+    }
+    this.#answered++;
+  }
+
+  /** Only a verdict is worth repeating when it was refused, and only until the order has passed its screening. */
+  async #mayStillBeHeld(name: PlannedCommand["name"], id: string): Promise<boolean> {
+    if (name !== "approve" && name !== "reject") return false;
+    const view = await this.#client.view(id);
+    return view !== null && (view.status === "held" || !STANDS_STILL.has(view.status));
+  }
+
+  async #killAsPlanned(): Promise<void> {
+    for (const { afterOrders, delayMs } of this.#plan.kills) {
+      while (this.#acknowledged < afterOrders) await this.#pause(POLL_MS);
+      await this.#pause(delayMs);
+      const killedAt = performance.now();
+      this.#say(`kill -9 after ${this.#acknowledged} acknowledged orders`);
+      await this.#victim.kill();
+      await this.#victim.start();
+      const outage = { afterOrders, ms: performance.now() - killedAt };
+      this.#outages.push(outage);
+      this.#say(`the server is back after ${seconds(outage.ms)}`);
+    }
+  }
+
+  /** The late repeats: each must meet the order that it placed before some kill. */
+  async #submitAgain(): Promise<void> {
+    const late = this.#cases.filter(({ order }) => order.again);
+    await inParallel(late, READERS, (each) => this.#submit(each));
+  }
+
+  /** Waits until every order stands still, or patience is over. @param since when the server came back for the last time */
+  async #rest(since: number): Promise<Rest> {
+    let open = this.#ids();
+    for (;;) {
+      // The history may be behind, but what it says stands still did; so only the rest is asked, one by one.
+      const still = new Set((await this.#client.list()).filter(({ status }) => STANDS_STILL.has(status)).map(({ id }) => id));
+      const last = open;
+      open = moving(await this.#views(open.filter((id) => !still.has(id))));
+      const ms = performance.now() - since;
+      this.#phase = `coming to rest: ${open.length} on their way`;
+      const atRest = open.length === 0 && this.#answered === this.#others.length;
+      if (atRest || ms > REST_PATIENCE_MS) {
+        // The history's word was enough to go by, not to swear by.
+        const views = await this.#views(this.#ids());
+        open = moving(views);
+        if (atRest && open.length === 0) return { ms, views, last };
+        if (ms > REST_PATIENCE_MS) return { ms: null, views, last: open };
+      }
+      await this.#pause(LOOK_INTERVAL_MS);
+    }
+  }
+
+  /** Waits until history and counters are equal to the orders; tells what still differs when patience is over. */
+  async #projected(views: ReadonlyMap<string, View>): Promise<Projection> {
+    const since = performance.now();
+    for (;;) {
+      const history = differingHistory(await this.#client.list(), views);
+      const counters = differingCounters(await this.#client.stats(), views);
+      const elapsed = performance.now() - since;
+      if (history.length + counters.length === 0) return { ms: elapsed, history, counters };
+      if (elapsed > PROJECTION_PATIENCE_MS) return { ms: null, history, counters };
+      this.#phase = `projections: ${history.length} orders and ${counters.length} counters differ`;
+      await this.#pause(LOOK_INTERVAL_MS);
+    }
+  }
+
+  async #verdict({ ms: restMs, views, last }: Rest, projection: Projection): Promise<ChaosResult> {
+    const ledger = await this.#providers.ledger();
+    const told: Told[] = this.#cases.map(({ order, receipts, version, carriedOut }) => ({ key: order.key, receipts, version, carriedOut }));
+    const evidence: Evidence = { told, views, ledger };
+    const log = this.#victim.log().split("\n");
+    const lostOrders = lost(evidence);
+    const doubledEffects = doubled(evidence);
+    const stuck = moving(views).map((id) => `${id} is ${views.get(id)?.status}`);
+    const late = restMs === null || restMs <= REST_BAR_MS ? [] : [`they took ${seconds(restMs)}, the bar is ${seconds(REST_BAR_MS)}`];
+    const problems = [
+      { law: "1, acknowledged orders are kept", findings: lostOrders },
+      { law: "1, acknowledged commands are kept", findings: forgotten(evidence) },
+      { law: "1, all at rest or in front of a person", findings: [...stuck, ...late] },
+      { law: "2, no effect is doubled", findings: doubledEffects },
+      { law: "2, money", findings: misplacedMoney(evidence) },
+      { law: "3, goods", findings: misplacedGoods(evidence) },
+      { law: "4, history", findings: projection.history },
+      { law: "4, counters", findings: projection.counters },
+      { law: "7, no answer is 500", findings: this.#weather.bugs },
+    ];
+    return {
+      seed: this.#plan.seed,
+      orders: this.#plan.orders.length,
+      acknowledged: this.#acknowledged,
+      byStatus: Object.fromEntries([...Map.groupBy(views.values(), ({ status }) => status)].map(([status, of]) => [status, of.length])),
+      outages: this.#outages,
+      lost: lostOrders.length,
+      doubled: doubledEffects.length,
+      restMs,
+      projectedMs: projection.ms,
+      providerCalls: Object.values(ledger.orders).reduce((sum, { keys }) => sum + callsOf(keys), 0),
+      repeatedKeys: ledger.duplicates.length,
+      weather: this.#weather,
+      elapsedMs: performance.now() - this.#startedAt,
+      problems: problems.filter(({ findings }) => findings.length > 0),
+      notes: log.filter((line) => ALARMING.test(line)).slice(0, MAX_ALARMING),
+      stories: stuck.length + late.length > 0 ? await Promise.all(last.slice(0, MAX_STORIES).map((id) => this.#story(id, log))) : [],
+    };
+  }
+
+  async #story(id: string, log: readonly string[]): Promise<string> {
+    const [view, timeline] = [await this.#client.view(id), await this.#client.timeline(id)];
+    const lines = log.filter((line) => line.includes(id) && !READ.test(line)).slice(-MAX_STORY_LINES);
+    return [`GET /v1/orders/${id}`, JSON.stringify(view, null, 1), "…/events", JSON.stringify(timeline, null, 1), "log", ...lines].join(
+      "\n",
+    );
+  }
+
+  #ids(): string[] {
+    return this.#cases.map(({ receipts }) => receipts[0]?.id as string);
+  }
+
+  async #views(ids: readonly string[]): Promise<Map<string, View>> {
+    const views = new Map<string, View>();
+    await inParallel(ids, READERS, async (id) => {
+      const view = await this.#client.view(id);
+      if (view) views.set(id, view);
+    });
+    return views;
+  }
+
+  #line(): string {
+    const { requests, unanswered, notNow } = this.#weather;
+    return [
+      `${seconds(performance.now() - this.#startedAt)}`,
+      `acknowledged ${this.#acknowledged}/${this.#cases.length}`,
+      `commands ${this.#answered}/${this.#others.length}`,
+      `kills ${this.#outages.length}/${this.#plan.kills.length}`,
+      `requests ${requests}, cut off ${unanswered}, not now ${notNow}`,
+      this.#phase,
+    ].join(" · ");
+  }
+
+  #say(sentence: string): void {
+    this.#surroundings.say(`${seconds(performance.now() - this.#startedAt).padStart(7)}  ${sentence}`);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#surroundings.signal });
+  }
+}
+
+const POLL_MS = 10;
+
+interface Rest {
+  /** Null when patience was over before. */
+  readonly ms: number | null;
+  /** Of all orders, at the end. */
+  readonly views: ReadonlyMap<string, View>;
+  /** Those that came to rest last, or have not. */
+  readonly last: readonly string[];
+}
+
+interface Projection {
+  readonly ms: number | null;
+  readonly history: readonly string[];
+  readonly counters: readonly string[];
+}
+
+const callsOf = (keys: Ledger["orders"][string]["keys"]): number => Object.values(keys).reduce((sum, { attempts }) => sum + attempts, 0);
+
+const moving = (views: ReadonlyMap<string, View>): string[] =>
+  [...views.values()].filter(({ status }) => !STANDS_STILL.has(status)).map(({ id }) => id);

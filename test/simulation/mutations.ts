@@ -1,0 +1,245 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the snippets are source, and source has template strings.
+/**
+ * Known bugs to plant, one at a time, to see that the laws catch them. A mutation replaces one snippet of a source file
+ * as it is loaded; nothing is written to disk. A snippet that is not there exactly once is an error, so that a change of
+ * the source cannot quietly turn a bug into none.
+ */
+import { readFileSync } from "node:fs";
+import { registerHooks } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+export interface Mutation {
+  readonly name: string;
+  /** In words, for the table. */
+  readonly bug: string;
+  /** Below `src/`. */
+  readonly file: string;
+  readonly snippet: string;
+  readonly planted: string;
+}
+
+const SOURCE = join(import.meta.dirname, "../../src");
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "no-epoch-check",
+    bug: "an answer to an attempt that was given up counts as the current one's",
+    file: "domain/decide.ts",
+    snippet: 'current === undefined || current.epoch !== epoch || current.phase === "succeeded"',
+    planted: 'current === undefined || current.phase === "succeeded"',
+  },
+  {
+    name: "alarm-not-armed",
+    bug: "a commit arms no alarm",
+    file: "actors/order-process.ts",
+    snippet: "    this.#recheck = UNKNOWN;\n    this.#arm();\n",
+    planted: "    this.#recheck = UNKNOWN;\n",
+  },
+  {
+    name: "alarm-during-run-ignored",
+    bug: "an alarm that goes off during a run is not armed again",
+    file: "actors/order-process.ts",
+    snippet: "if (this.#run) return this.#armFor(now + RUN_GRACE_MS);",
+    planted: "if (this.#run) return;",
+  },
+  {
+    name: "spent-alarm-believed-armed",
+    bug: "an alarm that went off is believed to be armed still",
+    file: "actors/order-process.ts",
+    snippet: "    this.#armedAt = null;\n    const now",
+    planted: "    const now",
+  },
+  {
+    name: "acknowledged-before-durable",
+    bug: "commits are written a moment after they were answered and acted on",
+    file: "actors/order-process.ts",
+    snippet: "    this.#ports.store.append(commit);",
+    planted: "    this.#ports.clock.after(50, () => this.#ports.store.append(commit));",
+  },
+  {
+    name: "place-overwrites",
+    bug: "a key used again with another body replaces the order",
+    file: "actors/order-process.ts",
+    snippet: "    if (this.#state) {\n      const outcome",
+    planted: "    if (this.#state?.order.fingerprint === order.fingerprint) {\n      const outcome",
+  },
+  {
+    name: "epoch-in-key",
+    bug: "the key of a call differs from attempt to attempt",
+    file: "actors/order-process.ts",
+    snippet: "round === 1 ? `${order.orderId}:${step}` :",
+    planted: "round === 1 ? `${order.orderId}:${step}:${epoch}` :",
+  },
+  {
+    name: "round-not-in-key",
+    bug: "another undo, or a corrected request, goes out under the old key",
+    file: "actors/order-process.ts",
+    snippet: "`${order.orderId}:${step}:${round}`",
+    planted: "`${order.orderId}:${step}`",
+  },
+  {
+    name: "late-effect-stands",
+    bug: "an effect that comes after its undo is recorded and left standing",
+    file: "domain/order.ts",
+    snippet: "if (!undo || state.ending === null || state.steps[undo] === undefined) return known;",
+    planted: "return known;",
+  },
+  {
+    name: "unknown-outcome-not-undone",
+    bug: "only what surely happened is undone",
+    file: "domain/progress.ts",
+    snippet: 'if (forward === undefined || forward.phase === "refused") return false;',
+    planted: 'if (forward?.phase !== "succeeded") return false;',
+  },
+  {
+    name: "undo-order-reversed",
+    bug: "undo runs first effect first",
+    file: "domain/saga.ts",
+    snippet: '[["refund"], ["unroute"], ["void", "release"]]',
+    planted: '[["void", "release"], ["unroute"], ["refund"]]',
+  },
+  {
+    name: "captured-not-refunded",
+    bug: "a captured payment is voided, not refunded",
+    file: "domain/progress.ts",
+    snippet: 'return !(undo === "void" && state.steps.capture?.phase === "succeeded");',
+    planted: 'return undo !== "refund";',
+  },
+  {
+    name: "refused-capture-not-voided",
+    bug: "an authorization whose capture was refused stays on the card",
+    file: "domain/progress.ts",
+    snippet: 'state.steps.capture?.phase === "succeeded");',
+    planted: "state.steps.capture !== undefined);",
+  },
+  {
+    name: "confirmed-too-early",
+    bug: "the confirmation goes out beside the capture",
+    file: "domain/saga.ts",
+    snippet: '  ["capture", "commit"],\n  ["confirm"],\n',
+    planted: '  ["capture", "commit", "confirm"],\n',
+  },
+  {
+    name: "cancel-forgotten",
+    bug: "a cancellation does not turn the order round",
+    file: "domain/order.ts",
+    snippet: 'ending: { status: "cancelled", reason: event.reason ?? "requested" },',
+    planted: "ending: state.ending,",
+  },
+  {
+    name: "stuck-not-parked",
+    bug: "an order whose retries are used up is not parked by its alarm",
+    file: "domain/decide.ts",
+    snippet: 'if (planned.kind === "stuck") events.push(...decideQuarantine(state, planned.cause));',
+    planted: "",
+  },
+  {
+    name: "retries-unbounded",
+    bug: "retries never end",
+    file: "domain/retry.ts",
+    snippet: " || attempt >= policy.maxAttempts",
+    planted: "",
+  },
+  {
+    name: "redrive-renews-nothing",
+    bug: "a redriven order keeps its used-up retries",
+    file: "domain/order.ts",
+    snippet: "{ ...step, failures: 0, retryAt: at, ...key }",
+    planted: "{ ...step, ...key }",
+  },
+  {
+    name: "correction-keeps-key",
+    bug: "a corrected request goes out under the key that was refused for good",
+    file: "domain/order.ts",
+    snippet: "turnedDown ? { round: step.round + 1, maybeDone: false } : {}",
+    planted: "{}",
+  },
+  {
+    name: "hold-never-ends",
+    bug: "a held order's deadline wakes nobody",
+    file: "domain/progress.ts",
+    snippet: "      return state.hold?.until ?? state.updatedAt;",
+    planted: "      return null;",
+  },
+  {
+    name: "overrun-unnoticed",
+    bug: "a stage may take for ever",
+    file: "domain/decide.ts",
+    snippet: "if (stageDeadline !== null && at >= stageDeadline)",
+    planted: "if (stageDeadline === -1)",
+  },
+  {
+    name: "not-settled",
+    bug: "nobody asks whether the projections have caught up",
+    file: "actors/order-process.ts",
+    snippet: "    await this.#settle();\n",
+    planted: "",
+  },
+  {
+    name: "not-published-again",
+    bug: "an event that was lost is found missing and not sent again",
+    file: "actors/order-process.ts",
+    snippet: "ageMs: age });\n      this.#published = 0;\n",
+    planted: "ageMs: age });\n",
+  },
+  {
+    name: "counters-ignore-versions",
+    bug: "an event that comes late moves the counters back",
+    file: "domain/stats.ts",
+    snippet: "    if (before !== undefined && before.version >= order.version) continue;\n",
+    planted: "",
+  },
+  {
+    name: "counters-never-take-back",
+    bug: "an order is counted in each status it ever had",
+    file: "domain/stats.ts",
+    snippet: "    if (before !== undefined) contribute(next, before, -1);\n",
+    planted: "",
+  },
+  {
+    name: "sold-goods-not-returned",
+    bug: "releasing goods that were sold does not put them back",
+    file: "domain/inventory.ts",
+    snippet: '      return changed({ ...stock, available: stock.available + quantity }, { quantity, status: "released" });',
+    planted: '      return changed(stock, { quantity, status: "released" });',
+  },
+  {
+    name: "no-tombstone",
+    bug: "a reservation that arrives after its release is made",
+    file: "domain/inventory.ts",
+    snippet: '      return changed(stock, { quantity: 0, status: "released" });',
+    planted: "      return DONE;",
+  },
+  {
+    name: "probe-barred",
+    bug: "the order that is sent to try a provider out is barred from it",
+    file: "domain/breaker.ts",
+    snippet: ' || (breaker.state === "half_open" && breaker.orderId === orderId)',
+    planted: "",
+  },
+  {
+    name: "barred-for-ever",
+    bug: "a step that was barred once is never due again",
+    file: "domain/progress.ts",
+    snippet: "step.retryAt === null || step.retryAt <= now).map",
+    planted: 'step.phase !== "barred" && (step.retryAt === null || step.retryAt <= now)).map',
+  },
+];
+
+/** @throws when the snippet is not in its file exactly once */
+export function plantedSource({ name, file, snippet, planted }: Mutation): string {
+  const source = readFileSync(join(SOURCE, file), "utf8");
+  const parts = source.split(snippet);
+  if (parts.length !== 2) throw new Error(`${name}: the snippet stands ${parts.length - 1} times in src/${file}`);
+  return parts.join(planted);
+}
+
+/** From now on this process loads the source with the bug in it. To be called before anything of `src/` is imported. */
+export function plant(mutation: Mutation): void {
+  const source = plantedSource(mutation);
+  const target = pathToFileURL(join(SOURCE, mutation.file)).href;
+  registerHooks({
+    load: (url, context, next) => (url === target ? { format: "module-typescript", source, shortCircuit: true } : next(url, context)),
+  });
+}

@@ -1,0 +1,91 @@
+/** What a run of the simulator says: totals with proof that faults happened, one broken seed in full, the table of planted bugs. */
+import { OrderEvent } from "../../src/contract/events.ts";
+import { OrderStatus } from "../../src/contract/order.ts";
+import type { Mutation } from "./mutations.ts";
+import type { SeedReport } from "./world.ts";
+
+/** Of a broken seed, how much of the end of its subject's story is shown. */
+const LAST_LINES = 60;
+
+export class Summary {
+  readonly #startedAt = performance.now();
+  readonly #injected = new Map<string, number>();
+  readonly #statuses = new Map<string, number>();
+  readonly #eventTypes = new Map<string, number>();
+  #seeds = 0;
+  #orders = 0;
+  #events = 0;
+  #simulatedMs = 0;
+  #slowestMs = 0;
+
+  add(report: SeedReport): void {
+    this.#seeds++;
+    this.#orders += report.orders;
+    this.#events += report.events;
+    this.#simulatedMs += report.simulatedMs;
+    this.#slowestMs = Math.max(this.#slowestMs, report.recoveryMs);
+    addAll(this.#injected, report.injected);
+    addAll(this.#statuses, report.statuses);
+    addAll(this.#eventTypes, report.eventTypes);
+  }
+
+  text(): string {
+    const seconds = (performance.now() - this.#startedAt) / 1_000;
+    return [
+      `seeds ${this.#seeds}, orders ${this.#orders}, events ${this.#events}, simulated ${Math.round(this.#simulatedMs / 3_600_000)} h in ${seconds.toFixed(1)} s`,
+      `slowest recovery after the last fault: ${(this.#slowestMs / 60_000).toFixed(1)} min`,
+      "",
+      "faults injected",
+      ...[...this.#injected].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => `${String(count).padStart(9)}  ${kind}`),
+      "",
+      `statuses reached      ${coverage(this.#statuses, OrderStatus.options)}`,
+      `event types committed ${coverage(
+        this.#eventTypes,
+        OrderEvent.options.map((option) => option.shape.type.value),
+      )}`,
+    ].join("\n");
+  }
+}
+
+/** A seed as somebody who has to find the bug wants it: the faults first, then the law, then the story. */
+export function brokenSeed({ seed, faults, violations, trace, digest, events, orders }: SeedReport): string {
+  const on = Object.entries(faults).filter(([, value]) => value !== 0 && !(Array.isArray(value) && value.length === 0));
+  const [first] = violations;
+  return [
+    `\nseed ${seed}: ${orders} orders, ${events} events, digest ${digest}`,
+    "faults of this seed",
+    ...on.map(([name, value]) => `  ${name}: ${JSON.stringify(value)}`),
+    ...(first ? violations : []).map(({ law, subject, evidence }) => `LAW ${law} BROKEN by ${subject}: ${evidence}`),
+    ...(first ? [`the last that happened to ${first.subject} (milliseconds since the world began)`] : ["no law was broken"]),
+    ...(first ? trace.filter((line) => line.includes(first.subject)).slice(-LAST_LINES) : []).map((line) => `  ${line}`),
+    ...(first ? [`replay: npm run simulate -- --seed ${seed} --verbose`] : []),
+  ].join("\n");
+}
+
+export interface Caught {
+  readonly mutation: Mutation;
+  /** How many were run. */
+  readonly seeds: number;
+  /** Of the seed that broke a law; null when none did. */
+  readonly report: SeedReport | null;
+}
+
+export function mutationTable(caught: readonly Caught[]): string {
+  const rows = caught.map(({ mutation, seeds, report }) => {
+    const violation = report?.violations[0];
+    const verdict = violation
+      ? `law ${violation.law} | ${report.seed} | ${violation.evidence.split("\n")[0]?.replaceAll("|", "/").slice(0, 110)}`
+      : `**survives ${seeds} seeds** | |`;
+    return `| ${mutation.bug} | \`${mutation.file}\` | ${verdict} |`;
+  });
+  return ["| planted bug | in | caught by | at seed | as |", "| --- | --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+function addAll(to: Map<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) to.set(name, (to.get(name) ?? 0) + count);
+}
+
+function coverage(reached: ReadonlyMap<string, number>, all: readonly string[]): string {
+  const missing = all.filter((name) => !reached.has(name));
+  return `${all.length - missing.length} of ${all.length}${missing.length > 0 ? `; never: ${missing.join(", ")}` : ""}`;
+}

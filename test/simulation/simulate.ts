@@ -1,0 +1,122 @@
+/**
+ * `npm run simulate`: runs seeds of the simulated world and says what was done and what was found, or plants known bugs
+ * and shows which law catches each. Exits with 1 when a law is broken, or when a planted bug survives.
+ */
+import { fork } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { MUTATIONS } from "./mutations.ts";
+import { brokenSeed, type Caught, mutationTable, Summary } from "./report.ts";
+import type { Message, Work } from "./worker.ts";
+import type { SeedReport } from "./world.ts";
+
+const USAGE = `npm run simulate -- [options]
+
+  --seeds N    how many worlds to run (default 100)
+  --start N    the first seed (default 1)
+  --seed N     run one seed and show what happened in it, should a law be broken
+  --verbose    with --seed: show all that happened
+  --mutate     plant known bugs, one at a time, and show which law catches each; --seeds is how long each is looked for
+  --help       this text`;
+
+/** The machine's share that a run may take. */
+const PROCESSES = 2;
+/** Broken seeds that are told of in full; the rest are only named. */
+const MAX_TOLD = 3;
+/** A bug that so many worlds do not show is one that the laws do not catch. */
+const MUTATION_SEEDS = 1_000;
+
+const { values: options } = parseArgs({
+  options: {
+    seeds: { type: "string" },
+    start: { type: "string", default: "1" },
+    seed: { type: "string" },
+    verbose: { type: "boolean", default: false },
+    mutate: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+if (options.help) console.log(USAGE);
+else if (options.mutate) process.exitCode = await mutate(number(options.seeds ?? String(MUTATION_SEEDS)));
+else if (options.seed !== undefined) process.exitCode = await replay(number(options.seed), options.verbose);
+else process.exitCode = await simulate(number(options.start), number(options.seeds ?? "100"));
+
+async function simulate(start: number, count: number): Promise<number> {
+  const summary = new Summary();
+  const broken: SeedReport[] = [];
+  const shares = Array.from({ length: PROCESSES }, (_, share) => ({
+    start: start + share,
+    stride: PROCESSES,
+    count: Math.ceil((count - share) / PROCESSES),
+    stopsAtViolation: false,
+    recording: false,
+  }));
+  await Promise.all(
+    shares.map((work) =>
+      inProcess(work, (report) => {
+        summary.add(report);
+        if (report.violations.length > 0) broken.push(report);
+      }),
+    ),
+  );
+  console.log(summary.text());
+  broken.sort((a, b) => a.seed - b.seed);
+  for (const { seed } of broken.slice(0, MAX_TOLD)) await replay(seed, false);
+  if (broken.length > 0) console.log(`\n${broken.length} of ${count} seeds break a law: ${broken.map(({ seed }) => seed).join(" ")}`);
+  return broken.length > 0 ? 1 : 0;
+}
+
+async function replay(seed: number, verbose: boolean): Promise<number> {
+  const reports: SeedReport[] = [];
+  await inProcess({ start: seed, stride: 1, count: 1, stopsAtViolation: true, recording: true }, (report) => reports.push(report));
+  const [report] = reports;
+  if (!report) throw new Error(`seed ${seed} did not end`);
+  if (verbose) for (const line of report.trace) console.log(line);
+  console.log(brokenSeed(report));
+  return report.violations.length > 0 ? 1 : 0;
+}
+
+/** Each bug in a process of its own, two at a time. */
+async function mutate(seeds: number): Promise<number> {
+  const caught: Caught[] = [];
+  const queue = [...MUTATIONS];
+  const next = async (): Promise<void> => {
+    const mutation = queue.shift();
+    if (!mutation) return;
+    let ran = 0;
+    let found: SeedReport | null = null;
+    await inProcess({ start: 1, stride: 1, count: seeds, stopsAtViolation: true, recording: false, mutation: mutation.name }, (report) => {
+      ran++;
+      if (report.violations.length > 0) found = report;
+    });
+    caught.push({ mutation, seeds: ran, report: found });
+    console.error(`${mutation.name}: ${found ? "caught" : "SURVIVES"} after ${ran} seeds`);
+    return next();
+  };
+  await Promise.all(Array.from({ length: PROCESSES }, next));
+  caught.sort((a, b) => MUTATIONS.indexOf(a.mutation) - MUTATIONS.indexOf(b.mutation));
+  console.log(mutationTable(caught));
+  return caught.every(({ report }) => report !== null) ? 0 : 1;
+}
+
+/** Resolves when the process has run all its seeds; rejects when it dies before. */
+function inProcess(work: Work, onSeed: (report: SeedReport) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = fork(join(import.meta.dirname, "worker.ts"), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    let done = false;
+    child.on("message", (message: Message) => {
+      if ("seed" in message) onSeed(message.seed);
+      else done = true;
+    });
+    child.on("exit", (code) => (done ? resolve() : reject(new Error(`a worker ended with ${code} before its seeds did`))));
+    child.send(work);
+  });
+}
+
+function number(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  console.error(`${text} is no whole number\n\n${USAGE}`);
+  process.exit(2);
+}

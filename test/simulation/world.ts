@@ -1,0 +1,312 @@
+/**
+ * One seed from its beginning to its verdict: faults and people for a while, then calm, then persons who look after what
+ * is parked, and the laws checked at each stand. The same seed is the same world, event by event.
+ */
+
+import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
+import type { Priority, ProviderName } from "../../src/contract/order.ts";
+import { summarize } from "../../src/domain/order.ts";
+import type { Env } from "../../src/env.ts";
+import { rangesAt } from "../../src/ops/sweeper.ts";
+import { log } from "../../src/platform/log.ts";
+import { consumeDeadLetters } from "../../src/queues/dead-letter-consumer.ts";
+import { consumeLane } from "../../src/queues/lane-consumer.ts";
+import { between, chance, drawsFor, whole } from "../chaos/random.ts";
+import { Actors } from "./actors.ts";
+import { SimulatedBreakers } from "./breakers.ts";
+import { Context, EPOCH } from "./context.ts";
+import type { Faults } from "./faults.ts";
+import { checkQuiet, type Evidence, stillParked, unnoticed, type Violation } from "./laws.ts";
+import { People, STOCKED } from "./people.ts";
+import { Projections } from "./projections.ts";
+import { Books, Wire } from "./providers.ts";
+import { SimulatedQueue } from "./queues.ts";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** Once nothing fails any more, every order has come to a stand within this: the slowest of ten thousand seeds takes half of it. */
+const CALM_MS = HOUR;
+
+/** Longer than all budgets of the longest track, and than anybody may leave an order held. */
+const LONG_MS = 14 * 24 * HOUR;
+
+/** How often persons look after what is parked before they despair. Each time may meet a further thing to correct. */
+const PERSON_ROUNDS = 6;
+
+const LOOK_EVERY_MS = 10 * SECOND;
+const SWEEP_EVERY_MS = 5 * MINUTE;
+const LONG_SWEEP_EVERY_MS = 12 * HOUR;
+const EVICT_EVERY_MS = MINUTE;
+
+export interface SeedReport {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly digest: string;
+  readonly orders: number;
+  readonly events: number;
+  readonly simulatedMs: number;
+  /** From the last fault until everything had come to a stand. */
+  readonly recoveryMs: number;
+  readonly injected: Readonly<Record<string, number>>;
+  readonly statuses: Readonly<Record<string, number>>;
+  readonly eventTypes: Readonly<Record<string, number>>;
+  readonly faults: Faults;
+  /** What happened, about the subject of the first violation or about all; empty unless recording. */
+  readonly trace: readonly string[];
+}
+
+/** @param recording whether to keep the trace, which slows a run down */
+export async function runSeed(seed: number, { recording = false } = {}): Promise<SeedReport> {
+  return new World(seed, recording).run();
+}
+
+class World {
+  readonly #seed: number;
+  readonly #context: Context;
+  readonly #orders: number;
+  readonly #faultsLastMs: number;
+  readonly #faults: Faults;
+  readonly #long: boolean;
+  readonly #books: Books;
+  readonly #wire: Wire;
+  readonly #breakers: SimulatedBreakers;
+  readonly #actors: Actors;
+  readonly #projections: Projections;
+  readonly #people: People;
+  readonly #lanes: Readonly<Record<Priority, SimulatedQueue<Hint>>>;
+  readonly #deadLetters: SimulatedQueue<DeadLetter>;
+  readonly #changes: SimulatedQueue<OrderChanged>;
+  #sweepEveryMs = SWEEP_EVERY_MS;
+  #recoveryMs = 0;
+
+  constructor(seed: number, recording: boolean) {
+    silence();
+    const draw = drawsFor(seed, "world's size");
+    this.#seed = seed;
+    this.#orders = whole(draw, 5, 20);
+    this.#faultsLastMs = Math.round(between(draw, 10 * MINUTE, 90 * MINUTE));
+    this.#long = chance(draw, 0.25);
+    const context = new Context(seed, this.#faultsLastMs, recording);
+    this.#context = context;
+    this.#faults = context.faults;
+    this.#books = new Books(context);
+    this.#wire = new Wire(context, this.#books);
+    this.#projections = new Projections(context);
+    this.#breakers = new SimulatedBreakers(context, (hint) => this.#hint(hint));
+    this.#actors = new Actors(context, {
+      call: (call, caller) => this.#wire.call(call, caller),
+      breakers: (isolate) => this.#breakers.isolate(isolate),
+      publish: (change) => this.#changes.send(change),
+      hint: (hint) => this.#hint(hint),
+      deadLetter: (letter) => this.#deadLetters.send(letter),
+      historyVersion: (orderId) => this.#projections.versionOf(orderId),
+      oldestInLane: async (priority) => {
+        if (context.happens("lane does not say", context.faults.hints.refused)) throw new Error("no metrics");
+        return this.#lanes[priority].oldest;
+      },
+      isKnown: (orderId, version) => this.#projections.history.get(orderId)?.version === version,
+    });
+    const env = this.#env();
+    const hintRetries = whole(draw, 2, 100);
+    const lane = (name: "orders-expedited" | "orders-standard", batchSize: number) =>
+      new SimulatedQueue<Hint>(context, {
+        name,
+        batchSize,
+        concurrency: whole(draw, 1, 5),
+        maxRetries: hintRetries,
+        retryDelayMs: 5 * SECOND,
+        faults: () => context.faults.hints,
+        consume: (batch) => consumeLane(batch, env),
+        gaveUp: (hint) => void this.#deadLetters.send(hint).catch(() => {}),
+      });
+    this.#lanes = { expedited: lane("orders-expedited", 10), standard: lane("orders-standard", 50) };
+    this.#deadLetters = new SimulatedQueue<DeadLetter>(context, {
+      name: "orders-dead-letter",
+      batchSize: 10,
+      concurrency: 5,
+      maxRetries: 100,
+      retryDelayMs: MINUTE,
+      faults: () => context.faults.hints,
+      consume: (batch) => consumeDeadLetters(batch, env),
+    });
+    this.#changes = new SimulatedQueue<OrderChanged>(context, {
+      name: "order-events",
+      batchSize: 100,
+      concurrency: 4,
+      maxRetries: 100,
+      retryDelayMs: 10 * SECOND,
+      faults: () => context.faults.changes,
+      spared: ({ order }) => this.#actors.hasLostAlarm(order.orderId),
+      consume: (batch) => this.#projections.consume(batch),
+    });
+    this.#people = new People(context, this.#actors, seed, ({ order, priority }) => {
+      void this.#hint({ orderId: order.orderId, priority }).catch(() => {});
+    });
+  }
+
+  async run(): Promise<SeedReport> {
+    const { loop, violations } = this.#context;
+    this.#begin();
+    const broken = () => violations.length > 0;
+    await loop.run(EPOCH + this.#faultsLastMs, broken);
+    if (!broken()) {
+      this.#calmDown();
+      await this.#untilQuiet();
+      this.#recoveryMs = loop.now - EPOCH - this.#faultsLastMs;
+      if (!broken()) this.#check(checkQuiet);
+    }
+    for (let round = 0; round < PERSON_ROUNDS && !broken(); round++) {
+      // Where time runs on, the deadline decides on what is held.
+      void this.#people.lookAfterParked({ held: !this.#long, correctingAll: round > 0 });
+      await this.#untilQuiet();
+    }
+    if (!broken())
+      this.#check((evidence) => [
+        ...checkQuiet(evidence),
+        ...stillParked(evidence, this.#long ? ["quarantined"] : ["quarantined", "held"]),
+      ]);
+    if (this.#long && !broken()) {
+      this.#sweepEveryMs = LONG_SWEEP_EVERY_MS;
+      await loop.run(loop.now + LONG_MS, broken);
+      if (!broken()) this.#check((evidence) => [...checkQuiet(evidence), ...unnoticed(evidence)]);
+    }
+    return this.#report();
+  }
+
+  #begin(): void {
+    const { loop, faults } = this.#context;
+    const draw = drawsFor(this.#seed, "stock");
+    for (const sku of STOCKED) this.#books.receive(sku, whole(draw, 0, 6 * this.#orders));
+    loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#books.receive(STOCKED[0], whole(draw, 1, 20)));
+    this.#people.begin(this.#orders, this.#faultsLastMs / 2, (orderId) => void this.#deadLetters.send({ orderId }).catch(() => {}));
+    for (const receiver of this.#projections.hub.receivers) loop.after(whole(draw, 0, MINUTE), () => receiver.connect());
+    for (const at of faults.deploys) loop.after(at, () => this.#actors.deploy());
+    for (const { what, from, to } of faults.pauses) {
+      const breaker = this.#breakers.of(what as ProviderName);
+      loop.after(from, () => breaker.pause("somebody paused it"));
+      loop.after(to, () => breaker.resume());
+    }
+    this.#every(
+      () => EVICT_EVERY_MS,
+      () => this.#actors.evictSome(),
+      () => loop.now - EPOCH < this.#faultsLastMs,
+    );
+    this.#every(
+      () => this.#sweepEveryMs,
+      () => this.#sweep(),
+    );
+  }
+
+  /** Pokes what the history shows as overdue, as `ops/sweeper.ts` asks for it. */
+  #sweep(): void {
+    if (this.#context.outage("history")) return;
+    const ranges = rangesAt(this.#context.loop.now, this.#context.draw);
+    for (const row of this.#projections.history.values()) {
+      const isOverdue = ranges.some(
+        ({ status, track, from, to, unchangedSince }) =>
+          row.status === status &&
+          (track === null || row.track === track) &&
+          row.placedAt >= from &&
+          row.placedAt < to &&
+          row.updatedAt < unchangedSince &&
+          (row.attention === null || row.attention === "held"),
+      );
+      if (isOverdue) this.#actors.poke(row.orderId, row.version).catch(() => {});
+    }
+  }
+
+  #calmDown(): void {
+    this.#context.loop.trace("world", "nothing fails any more");
+    this.#context.calmDown();
+    for (const { what } of this.#faults.pauses) this.#breakers.of(what as ProviderName).resume();
+  }
+
+  async #untilQuiet(): Promise<void> {
+    const { loop, violations } = this.#context;
+    let lookAt = loop.now + LOOK_EVERY_MS;
+    await loop.run(loop.now + CALM_MS, () => {
+      if (violations.length > 0) return true;
+      if (loop.now < lookAt) return false;
+      lookAt = loop.now + LOOK_EVERY_MS;
+      return this.#isQuiet();
+    });
+  }
+
+  /** Nobody works, waits or is on the way, and the history has caught up. */
+  #isQuiet(): boolean {
+    const queues = [this.#lanes.expedited, this.#lanes.standard, this.#deadLetters, this.#changes];
+    if (this.#people.waiting > 0 || this.#wire.inFlight > 0 || !this.#actors.isIdle || queues.some(({ size }) => size > 0)) return false;
+    if (!this.#projections.hub.receivers.every(({ isUpToDate }) => isUpToDate)) return false;
+    return this.#actors
+      .states()
+      .every(
+        ({ status, version, order }) =>
+          status !== "accepted" &&
+          status !== "processing" &&
+          status !== "cancelling" &&
+          this.#projections.history.get(order.orderId)?.version === version,
+      );
+  }
+
+  #check(laws: (evidence: Evidence) => Violation[]): void {
+    const found = laws({
+      told: this.#people.told,
+      obeyed: this.#people.obeyed,
+      orders: this.#actors.states().map((state) => ({ ...summarize(state), lines: state.order.lines })),
+      effects: this.#books.effects,
+      undoBegan: this.#books.undoBegan,
+      shelves: this.#books.shelves,
+      history: [...this.#projections.history.values()],
+      counters: this.#projections.counters,
+      receivers: this.#projections.hub.receivers.map(({ seen }) => seen),
+    });
+    for (const violation of found) this.#context.violated(violation);
+  }
+
+  #hint(hint: Hint): Promise<void> {
+    return this.#lanes[hint.priority].send(hint);
+  }
+
+  /** The bindings that the consumers of lanes and dead letters use. */
+  #env(): Env {
+    const getByName = (orderId: string) => ({
+      advance: (hint: Parameters<Actors["advance"]>[1]) => this.#actors.advance(orderId, hint),
+      quarantine: (cause: Parameters<Actors["quarantine"]>[1]) => this.#actors.quarantine(orderId, cause),
+    });
+    return { ORDERS: { getByName } } as unknown as Env;
+  }
+
+  #every(everyMs: () => number, act: () => void, goesOn: () => boolean = () => true): void {
+    this.#context.loop.after(everyMs(), () => {
+      if (!goesOn()) return;
+      act();
+      this.#every(everyMs, act, goesOn);
+    });
+  }
+
+  #report(): SeedReport {
+    const { loop, violations, injected } = this.#context;
+    return {
+      seed: this.#seed,
+      violations,
+      digest: loop.digest,
+      orders: this.#actors.states().length,
+      events: loop.events,
+      simulatedMs: loop.now - EPOCH,
+      recoveryMs: this.#recoveryMs,
+      injected: Object.fromEntries(injected),
+      statuses: Object.fromEntries(this.#actors.statuses),
+      eventTypes: Object.fromEntries(this.#actors.eventTypes),
+      faults: this.#faults,
+      trace: loop.lines(),
+    };
+  }
+}
+
+/** The consumers log each order; a million lines would be all that anybody sees. */
+function silence(): void {
+  const nothing = () => {};
+  Object.assign(log, { info: nothing, warn: nothing, error: nothing });
+}

@@ -1,0 +1,176 @@
+/**
+ * A small world for one order in plain Node: a clock that stands still until told, a store that survives a killed process,
+ * providers with a ledger of what they did, and a queue. Everything that happens in it is decided by the test.
+ */
+import { type OrderPorts, OrderProcess } from "../../src/actors/order-process.ts";
+import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
+import type { DeadLetter, OrderChanged } from "../../src/contract/messages.ts";
+import type { Step } from "../../src/contract/order.ts";
+import { LANES } from "../../src/domain/lanes.ts";
+import type { OrderState } from "../../src/domain/order.ts";
+import type { ProviderAnswer, ProviderCall } from "../../src/providers/ports.ts";
+import { T0 } from "./orders.ts";
+
+/** How the next call of a step goes. */
+export type Behaviour =
+  | "succeed"
+  | "refuse"
+  | "fail_before_effect"
+  | "fail_after_effect"
+  /** Does what it was asked and answers only after the caller has given up. */
+  | "answer_late"
+  /** The process dies while the call is out; the effect has happened. */
+  | "die_after_effect"
+  | "poison";
+
+const LATE_MS = 15_000;
+
+export class World {
+  now = T0;
+  readonly journal: Commit[] = [];
+  alarmAt: number | null = null;
+  /** What the history shows; it follows what was published as soon as it was. */
+  historyVersion = 0;
+  readonly published: OrderChanged[] = [];
+  readonly deadLetters: DeadLetter[] = [];
+  /** Keys that took effect, per step, in order. */
+  readonly effects: { readonly step: Step; readonly key: string; readonly at: number }[] = [];
+  behaviour: (call: ProviderCall) => Behaviour = () => "succeed";
+  process: OrderProcess;
+  #timers: { readonly at: number; readonly then: () => void }[] = [];
+  #incarnation = 0;
+
+  constructor() {
+    this.process = this.#start();
+  }
+
+  /** The process is gone with all that it had in memory; the store and the alarm are still there. */
+  kill(): void {
+    this.#timers = [];
+    this.process = this.#start();
+  }
+
+  get state(): OrderState {
+    const { state } = this.process;
+    if (!state) throw new Error("nothing was placed");
+    return state;
+  }
+
+  place(order: PlacedOrder) {
+    return this.process.place(order);
+  }
+
+  /** Delivers a hint and lets every timer that it needs go off. Resolves when the run has ended or died. */
+  async hint(attempt = 1): Promise<void> {
+    await this.#settle(this.process.advance({ priority: this.state.priority, attempt }));
+  }
+
+  /** Moves the clock to the alarm and lets it go off; false when none is armed. */
+  async ring(): Promise<boolean> {
+    if (this.alarmAt === null) return false;
+    this.now = Math.max(this.now, this.alarmAt);
+    this.alarmAt = null;
+    await this.#settle(this.process.wake());
+    return true;
+  }
+
+  /** Runs the world until no microtask and no timer is left that `work` could wait for. */
+  async #settle(work: Promise<unknown>): Promise<void> {
+    let open = true;
+    const ended = () => {
+      open = false;
+    };
+    work.then(ended, ended);
+    for (;;) {
+      await flushMicrotasks();
+      const timer = this.#timers.toSorted((a, b) => a.at - b.at)[0];
+      if (!timer || (!open && timer.at > this.now + LATE_MS)) return;
+      this.#timers = this.#timers.filter((other) => other !== timer);
+      this.now = Math.max(this.now, timer.at);
+      timer.then();
+    }
+  }
+
+  #after(ms: number, then: () => void): () => void {
+    const timer = { at: this.now + ms, then };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  #start(): OrderProcess {
+    const incarnation = ++this.#incarnation;
+    const alive = () => incarnation === this.#incarnation;
+    const ports: OrderPorts = {
+      store: {
+        append: (commit) => {
+          if (!alive()) throw new Error("a dead process wrote");
+          this.journal.push(structuredClone(commit));
+        },
+        arm: (at) => {
+          this.alarmAt = at;
+        },
+      },
+      clock: { now: () => this.now, after: (ms, then) => this.#after(ms, () => alive() && then()) },
+      random: () => 0.5,
+      providers: {
+        risk: (call) => this.#call(call),
+        payment: (call) => this.#call(call),
+        inventory: (call) => this.#call(call),
+        fulfilment: (call) => this.#call(call),
+        notification: (call) => this.#call(call),
+      },
+      breakers: { admit: async () => ({ admitted: true }), report: () => {} },
+      publish: async (change) => {
+        this.published.push(change);
+        this.historyVersion = Math.max(this.historyVersion, change.order.version);
+      },
+      hint: async () => {},
+      deadLetter: async (letter) => void this.deadLetters.push(letter),
+      historyVersion: async () => this.historyVersion,
+      oldestInLane: async () => null,
+      background: (work) => void work.catch(() => {}),
+      log: () => {},
+    };
+    return new OrderProcess(ports, LANES, structuredClone(this.journal), this.alarmAt);
+  }
+
+  #call(call: ProviderCall): Promise<ProviderAnswer> {
+    const behaviour = this.behaviour(call);
+    const effect = () => {
+      if (!this.effects.some(({ key }) => key === call.key)) this.effects.push({ step: call.step, key: call.key, at: this.now });
+    };
+    const done: ProviderAnswer = { outcome: "succeeded", facts: { reference: `ref-${call.key}` } };
+    switch (behaviour) {
+      case "succeed":
+        effect();
+        return Promise.resolve(done);
+      case "refuse":
+        return Promise.resolve({ outcome: "refused", refusal: { reason: "declined" } });
+      case "poison":
+        return Promise.resolve({ outcome: "failed", failure: "poison", detail: "400" });
+      case "fail_before_effect":
+        return Promise.resolve({ outcome: "failed", failure: "transient", detail: "503" });
+      case "fail_after_effect":
+        effect();
+        return Promise.resolve({ outcome: "failed", failure: "unknown", detail: "reset" });
+      case "answer_late":
+        return new Promise((resolve) => {
+          this.#after(LATE_MS, () => {
+            effect();
+            resolve(done);
+          });
+        });
+      case "die_after_effect":
+        effect();
+        this.kill();
+        return new Promise(() => {});
+    }
+  }
+}
+
+/** Enough turns for every chain of resolved promises in a run of the saga. */
+async function flushMicrotasks(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
