@@ -1,0 +1,77 @@
+/**
+ * Counts what orders cost: twice against one server that logs its units, first at a pace at which few orders share a
+ * delivery, then in a flood. An order is counted to its end: confirmed, and settled by its own alarm.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { accepted, flood, type Load, type Order, trickle } from "./load.ts";
+import type { Count, Measured } from "./report.ts";
+import { type Server, startOrderline } from "./server.ts";
+import { orderlineTarget } from "./targets.ts";
+import { eventOf, sumUnits } from "./units.ts";
+
+/** How long orders are sent at a pace: at ten a second, enough of them that a cold start hardly shows. */
+const PACED_SECONDS = 20;
+
+/** However slow the pace. */
+const MIN_PACED_ORDERS = 10;
+
+/** Every order looks after itself once within 30 s of being placed; then its last row is written. */
+const SETTLE_TIMEOUT_MS = 90_000;
+const WATCH_INTERVAL_MS = 250;
+
+/** Lines of the last orders are still on their way when the last alarm has been seen. */
+const TAIL_MS = 2_500;
+
+export interface Plan {
+  /** Of the flood. */
+  readonly orders: number;
+  readonly concurrency: number;
+  /** Orders per second while they are counted at a pace. */
+  readonly pace: number;
+}
+
+/** @param take makes so many orders that were never sent before */
+export async function countUnits(
+  { orders, concurrency, pace }: Plan,
+  take: (count: number) => Order[],
+  directory: string,
+  say: (progress: string) => void,
+): Promise<Pick<Measured, "paced" | "loaded">> {
+  say("counting units, at a pace");
+  const server = await startOrderline(directory, { METER: "true" });
+  const target = orderlineTarget(server);
+  const few = Math.max(MIN_PACED_ORDERS, Math.round(pace * PACED_SECONDS));
+  const paced = await countUntilSettled(server, few, () => trickle(target, take(few), concurrency, pace));
+  say("counting units, in a flood");
+  const loaded = await countUntilSettled(server, orders, () => flood(target, take(orders), concurrency));
+  if (server.reloaded()) throw new Error("Orderline's sources changed while its units were counted");
+  await server.stop();
+  return { paced, loaded };
+}
+
+/** Reads nothing but what the server prints, because a question to it would be counted, too. */
+async function countUntilSettled(server: Server, orders: number, submit: () => Promise<Load>): Promise<Count> {
+  const lines: string[] = [];
+  const settled = new Set<unknown>();
+  const unsubscribe = server.onLine((line) => {
+    lines.push(line);
+    const { event, status, orderId } = eventOf(line) ?? {};
+    if (event === "order.alarm" && status === "confirmed") settled.add(orderId);
+  });
+  const cpuBefore = server.cpuMs();
+  accepted(await submit());
+  const deadline = performance.now() + SETTLE_TIMEOUT_MS;
+  while (settled.size < orders) {
+    if (performance.now() > deadline) throw new Error(`${orders - settled.size} of ${orders} orders did not settle in time`);
+    await sleep(WATCH_INTERVAL_MS);
+  }
+  await sleep(TAIL_MS);
+  unsubscribe();
+  const cpuAfter = server.cpuMs();
+  return {
+    orders,
+    units: sumUnits(lines),
+    logLines: lines.map(eventOf).filter((event) => event !== null && event.event !== "units").length,
+    cpuMs: cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore,
+  };
+}
