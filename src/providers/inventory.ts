@@ -94,22 +94,19 @@ interface Visit {
   readonly errors: unknown[];
 }
 
-/** Asks the SKUs in rounds; after a round with a refusal or an error the rest is not asked, for the answer is known. */
+/** Asks the SKUs in rounds; after a round with a refusal or an error the rest is not asked, for the answer is known. What they said keeps the order of the lines. */
 async function visitAll(stockRoom: StockRoom, { order, signal }: ProviderCall, items: readonly Item[], ask: Ask): Promise<Visit> {
   const visit: Visit = { done: [], untracked: [], refusals: [], errors: [] };
   for (let start = 0; start < items.length; start += MAX_CONCURRENT_SKUS) {
     if (signal.aborted || visit.refusals.length > 0 || visit.errors.length > 0) break;
-    await Promise.all(
-      items.slice(start, start + MAX_CONCURRENT_SKUS).map(async (item) => {
-        try {
-          const answer = await ask(stockRoom.getByName(`${order.tenant}/${item.sku}`), order, item);
-          if (answer.outcome === "refused") visit.refusals.push(answer.refusal);
-          else visit[answer.outcome].push(item.sku);
-        } catch (error) {
-          visit.errors.push(error);
-        }
-      }),
-    );
+    const round = items.slice(start, start + MAX_CONCURRENT_SKUS);
+    const asked = await Promise.allSettled(round.map(async (item) => ask(stockRoom.getByName(`${order.tenant}/${item.sku}`), order, item)));
+    for (const [index, { sku }] of round.entries()) {
+      const said = asked[index];
+      if (said?.status !== "fulfilled") visit.errors.push(said?.reason);
+      else if (said.value.outcome === "refused") visit.refusals.push(said.value.refusal);
+      else visit[said.value.outcome].push(sku);
+    }
   }
   if (signal.aborted) visit.errors.push(new Error("the attempt's time was up before every SKU had been asked"));
   return visit;

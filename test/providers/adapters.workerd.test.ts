@@ -200,6 +200,17 @@ describe("The embedded inventory over several SKUs", () => {
     expect(await provider(callOf("reserve", { order, epoch: 2 }))).toEqual({ outcome: "refused", refusal });
   });
 
+  it("names what is missing in the order of the lines, whichever SKU answers first", async () => {
+    const answering = (sku: string, ms: number): SkuStock => {
+      const answer: StockAnswer = { outcome: "refused", refusal: { reason: "insufficient_stock", sku, wanted: 1, available: 0 } };
+      const ask = () => new Promise<StockAnswer>((resolve) => setTimeout(() => resolve(answer), ms));
+      return { reserve: ask, commit: ask, release: ask, withdraw: ask };
+    };
+    const slowFirst = inventoryProvider({ getByName: (name) => answering(name, name.endsWith("A") ? 50 : 0) });
+    const { refusal } = (await slowFirst(callOf("reserve", { order: orderFor(["A", 1], ["B", 1]) }))) as { refusal: { detail: string } };
+    expect(refusal.detail).toMatch(/A: .*; .*B: /);
+  });
+
   it("leaves no way in for an attempt that is still under way when it refuses", async () => {
     const [first, scarce] = [freshSku(), freshSku()];
     await stock(first, 10);
