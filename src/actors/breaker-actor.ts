@@ -7,6 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Hint } from "../contract/messages.ts";
 import { type Priority, ProviderName } from "../contract/order.ts";
 import { type BreakerState, breakerDeadline, CLOSED, mayCall, probe, probed, trip } from "../domain/breaker.ts";
+import { laneOf } from "../domain/routing.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { excerpt, log } from "../platform/log.ts";
@@ -150,7 +151,7 @@ export class BreakerActor extends DurableObject<Env> {
 
   async #hint({ lane, order_id: orderId }: WaitingRow, probe?: ProviderName): Promise<void> {
     const hint: Hint = { orderId, priority: LANES[lane] ?? "standard", ...(probe && { probe }) };
-    await laneQueue(this.env, hint.priority).send(hint);
+    await laneQueue(this.env, laneOf(hint)).send(hint);
     this.#meter.add({ queueOperations: 1 });
   }
 

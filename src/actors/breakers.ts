@@ -8,11 +8,15 @@ import type { ProviderName } from "../contract/order.ts";
 import { type BreakerState, CLOSED, TRIP_AFTER, TRIP_WITHIN_MS } from "../domain/breaker.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import type { Admission, Breakers } from "../providers/ports.ts";
 
 /** After this a belief that a provider works is renewed, beside the call and not before it. A pause takes this long to reach every isolate. */
 const BELIEF_MS = 5_000;
+
+/** An order waits no longer than this to learn whether it may call. */
+const ADMISSION_DEADLINE_MS = 2_000;
 
 interface Belief {
   breaker: BreakerState;
@@ -52,7 +56,8 @@ export function breakersFrom(env: Env): Breakers {
         return { admitted: true };
       }
       try {
-        const { breaker, ...admission } = await actor(provider).admit(orderId, priority, placedAt);
+        const asked: Promise<Admission & { readonly breaker: BreakerState }> = actor(provider).admit(orderId, priority, placedAt);
+        const { breaker, ...admission } = await within(ADMISSION_DEADLINE_MS, `asking the breaker of ${provider}`, asked);
         believe(provider, breaker);
         return admission;
       } catch (error) {

@@ -13,6 +13,7 @@ import { openSteps } from "../domain/progress.ts";
 import type { Env } from "../env.ts";
 import { historyVersion } from "../history/queries.ts";
 import { now, random } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { exec, Meter } from "../platform/meter.ts";
 import { Schema } from "../platform/schema.ts";
@@ -28,6 +29,9 @@ const SQL = {
   read: "SELECT version, at, events FROM journal ORDER BY version",
   append: "INSERT INTO journal (version, at, events) VALUES (?, ?, ?)",
 } as const;
+
+/** A queue that takes longer is given up: the platform has been seen to hang for a minute, and an alarm stands in for every message. */
+const QUEUE_DEADLINE_MS = 5_000;
 
 /** After an alarm that threw: soon enough to keep the promise, late enough not to spin. */
 const ALARM_FAILED_MS = 30_000;
@@ -167,11 +171,14 @@ export class OrderActor extends DurableObject<Env> {
       random,
       providers: providersFrom(env),
       breakers: breakersFrom(env),
-      publish: async (change) => void (await env.ORDER_EVENTS.send(change)),
-      hint: async (hint) => void (await laneQueue(env, hint.priority).send(hint)),
-      deadLetter: async (letter) => void (await env.ORDERS_DEAD_LETTER.send(letter)),
+      publish: async (change) => void (await within(QUEUE_DEADLINE_MS, "publishing a change", env.ORDER_EVENTS.send(change))),
+      hint: async (hint) => void (await within(QUEUE_DEADLINE_MS, "sending a hint", laneQueue(env, hint.priority).send(hint))),
+      deadLetter: async (letter) => void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),
-      oldestInLane: async (priority) => (await laneQueue(env, priority).metrics()).oldestMessageTimestamp?.getTime() ?? null,
+      oldestInLane: async (priority) => {
+        const { oldestMessageTimestamp } = await within(QUEUE_DEADLINE_MS, "measuring a lane", laneQueue(env, priority).metrics());
+        return oldestMessageTimestamp?.getTime() ?? null;
+      },
       background: (work) => ctx.waitUntil(work),
       log: (level, event, fields) => log[level](event, fields),
     };

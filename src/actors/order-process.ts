@@ -208,7 +208,7 @@ export class OrderProcess {
     const before = this.#state;
     this.#commit(decideDeadlines(before, this.#lane(), now));
     if (this.#state.priority !== before.priority) await this.#hint();
-    if (await this.#isQueued(now)) this.#waitUntil(now + Math.max(this.#lane().stallAfterMs, now - before.placedAt));
+    if (await this.#isQueued(now)) this.#waitForTurn(now + Math.max(this.#lane().stallAfterMs, now - before.placedAt));
     else await this.#carryOn();
     this.#ports.background(this.#publish());
     await this.#settle();
@@ -221,6 +221,7 @@ export class OrderProcess {
     await this.#drive({ kind: "alarm" });
     const planned = plan(this.#current, this.#ports.clock.now());
     if (planned.kind === "wait") this.#waitUntil(planned.until);
+    if (planned.kind === "stuck") await this.#deadLetter(planned.cause);
   }
 
   async #drive(trigger: Trigger): Promise<void> {
@@ -361,7 +362,8 @@ export class OrderProcess {
     const { order, version, updatedAt } = this.#current;
     const now = this.#ports.clock.now();
     const age = now - updatedAt;
-    if (this.#recheck.settleAt === "never" || age < MIN_SETTLE_AGE_MS) return;
+    const { settleAt } = this.#recheck;
+    if (settleAt === "never" || (settleAt ?? 0) > now || age < MIN_SETTLE_AGE_MS) return;
     const again = now + Math.min(MAX_SETTLE_DELAY_MS, Math.max(SETTLE_AFTER_MS, age));
     try {
       const shown = await this.#ports.historyVersion(order.orderId);
@@ -400,6 +402,12 @@ export class OrderProcess {
   /** What the order waits for is still in its way; it looks again at `at`, and nothing but a hint wakes it before. */
   #waitUntil(at: number): void {
     this.#recheck = { ...this.#recheck, waitAt: at };
+    this.#arm();
+  }
+
+  /** In a full lane thousands wake within seconds; none of them also asks the history, which hears of the order's next change soon enough. */
+  #waitForTurn(at: number): void {
+    this.#recheck = { settleAt: at, waitAt: at };
     this.#arm();
   }
 

@@ -20,6 +20,14 @@ export interface Backlog {
   readonly ageMs: number;
 }
 
+/**
+ * The lane that a hint travels. One that is to try a provider out takes the expedited lane, whatever its order's priority:
+ * behind a backlog it would be given up before it arrived, again and again.
+ */
+export function laneOf({ priority, probe }: { readonly priority: Priority; readonly probe?: unknown }): Priority {
+  return probe === undefined ? priority : "expedited";
+}
+
 /** How full a lane is: 0 is empty, 1 is as much, or as old, as it should ever hold. */
 export function pressureOf({ messages, ageMs }: Backlog, lane: Pick<Lane, "capacity" | "fullAfterMs">): number {
   return Math.max(messages / lane.capacity, ageMs / lane.fullAfterMs);

@@ -57,10 +57,9 @@ describe("The breaker of a provider", () => {
     await breaker("fulfilment").trip("502");
     await breaker("fulfilment").admit("first", "expedited", 1);
     await breaker("fulfilment").admit("second", "standard", 0);
-    await runInDurableObject(breaker("fulfilment"), async (instance, { storage }) => {
+    await runInDurableObject(breaker("fulfilment"), async (_, { storage }) => {
       const state = storage.kv.get<{ probeAt: number }>("breaker");
       storage.kv.put("breaker", { ...state, probeAt: 0 });
-      void instance;
     });
     await evictDurableObject(breaker("fulfilment"));
     await runDurableObjectAlarm(breaker("fulfilment"));
@@ -70,6 +69,21 @@ describe("The breaker of a provider", () => {
     expect(await breaker("fulfilment").probed("first", true)).toEqual({ state: "closed" });
     await runDurableObjectAlarm(breaker("fulfilment"));
     expect(await breaker("fulfilment").view()).toMatchObject({ breaker: { state: "closed" }, waiting: 0 });
+  });
+
+  it("sends a standard order that is to try through the expedited queue, past any backlog", async () => {
+    await breaker("fulfilment").trip("502");
+    await breaker("fulfilment").admit("first", "standard", 0);
+    const sent: unknown[] = [];
+    await runInDurableObject(breaker("fulfilment"), async (_, { storage }) => {
+      storage.kv.put("breaker", { ...storage.kv.get<object>("breaker"), probeAt: 0 });
+    });
+    await evictDurableObject(breaker("fulfilment"));
+    await runInDurableObject(breaker("fulfilment"), async (instance) => {
+      Object.assign(instance, { env: { ...env, ORDERS_EXPEDITED: { send: async (hint: unknown) => void sent.push(hint) } } });
+      await instance.alarm();
+    });
+    expect(sent).toEqual([{ orderId: "first", priority: "standard", probe: "fulfilment" }]);
   });
 
   it("tries another order when the first one never reports", async () => {
@@ -118,6 +132,11 @@ describe("An isolate", () => {
       },
     });
     expect(await breakersFrom(deaf).admit("inventory", order, true)).toEqual({ admitted: true });
+  });
+
+  it("lets calls pass when the breaker's actor hangs", async () => {
+    const hanging = Object.create(env, { BREAKERS: { value: { getByName: () => ({ admit: () => new Promise(() => {}) }) } } });
+    expect(await breakersFrom(hanging).admit("inventory", order, true)).toEqual({ admitted: true });
   });
 });
 

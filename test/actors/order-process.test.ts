@@ -84,6 +84,33 @@ describe("When its hint is lost", () => {
   });
 });
 
+describe("When it is carried by its alarm and a step can go no further", () => {
+  it("is parked at once, through the dead-letter queue", async () => {
+    const world = new World();
+    world.behaviour = ({ step }) => (step === "route" ? "poison" : "succeed");
+    world.place(placedOrder());
+    await world.ring();
+    expect(world.deadLetters).toMatchObject([{ cause: { class: "poison", step: "route" } }]);
+  });
+});
+
+describe("When its lane is full", () => {
+  it("waits its turn: each look comes later than the last, and none asks the history", async () => {
+    const world = new World();
+    world.oldestInLane = world.now;
+    world.place(placedOrder());
+    const waits: number[] = [];
+    for (let looks = 0; looks < 4; looks++) {
+      await world.ring();
+      waits.push(Number(world.alarmAt) - world.now);
+    }
+    expect(world.state.status).toBe("accepted");
+    expect(waits).toEqual(waits.toSorted((a, b) => a - b));
+    expect(waits.at(-1)).toBeGreaterThan(2 * Number(waits[0]));
+    expect(world.historyReads).toBe(0);
+  });
+});
+
 describe("When its projections do not catch up", () => {
   it("publishes again, less and less often, until they do", async () => {
     const world = new World();

@@ -6,6 +6,7 @@
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { Priority, ProviderName } from "../../src/contract/order.ts";
 import { summarize } from "../../src/domain/order.ts";
+import { laneOf } from "../../src/domain/routing.ts";
 import type { Env } from "../../src/env.ts";
 import { rangesAt } from "../../src/ops/sweeper.ts";
 import { log } from "../../src/platform/log.ts";
@@ -266,7 +267,7 @@ class World {
   }
 
   #hint(hint: Hint): Promise<void> {
-    return this.#lanes[hint.priority].send(hint);
+    return this.#lanes[laneOf(hint)].send(hint);
   }
 
   /** The bindings that the consumers of lanes and dead letters use. */

@@ -31,6 +31,10 @@ export class World {
   alarmAt: number | null = null;
   /** What the history shows; it follows what was published as soon as it was. */
   historyVersion = 0;
+  /** How often the history was asked. */
+  historyReads = 0;
+  /** When the oldest message in the order's lane was sent; null for an empty lane. */
+  oldestInLane: number | null = null;
   readonly published: OrderChanged[] = [];
   readonly deadLetters: DeadLetter[] = [];
   /** Keys that took effect, per step, in order. */
@@ -128,8 +132,11 @@ export class World {
       },
       hint: async () => {},
       deadLetter: async (letter) => void this.deadLetters.push(letter),
-      historyVersion: async () => this.historyVersion,
-      oldestInLane: async () => null,
+      historyVersion: async () => {
+        this.historyReads++;
+        return this.historyVersion;
+      },
+      oldestInLane: async () => this.oldestInLane,
       background: (work) => void work.catch(() => {}),
       log: () => {},
     };
