@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Step, UndoStep } from "../../src/contract/order.ts";
+import type { StockAnswer } from "../../src/domain/inventory.ts";
 import { emailProvider } from "../../src/providers/email.ts";
 import { httpProvider } from "../../src/providers/http.ts";
 import { providersFrom } from "../../src/providers/index.ts";
