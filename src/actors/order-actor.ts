@@ -4,7 +4,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { Commit, type PlacedOrder } from "../contract/events.ts";
-import type { Cause } from "../contract/order.ts";
+import type { Cause, Priority } from "../contract/order.ts";
 import type { OrderCommand } from "../domain/decide.ts";
 import { type Diagnosis, diagnose } from "../domain/diagnosis.ts";
 import { lanesFrom } from "../domain/lanes.ts";
@@ -20,6 +20,7 @@ import { Schema } from "../platform/schema.ts";
 import { providersFrom } from "../providers/index.ts";
 import { OPERATIONS } from "../providers/ports.ts";
 import { breakersFrom } from "./breakers.ts";
+import { sendChange } from "./changes.ts";
 import { laneQueue } from "./lane-queue.ts";
 import { type AdvanceResult, type CommandResult, type OrderPorts, OrderProcess, type PlaceResult, type Poked } from "./order-process.ts";
 
@@ -32,6 +33,14 @@ const SQL = {
 
 /** A queue that takes longer is given up: the platform has been seen to hang for a minute, and an alarm stands in for every message. */
 const QUEUE_DEADLINE_MS = 5_000;
+
+/** What became of a submission; whoever submitted knows the rest. */
+export interface Placement {
+  readonly outcome: PlaceResult["outcome"];
+  /** Milliseconds. */
+  readonly placedAt: number;
+  readonly priority: Priority;
+}
 
 /** After an alarm that threw: soon enough to keep the promise, late enough not to spin. */
 const ALARM_FAILED_MS = 30_000;
@@ -48,8 +57,11 @@ export class OrderActor extends DurableObject<Env> {
   }
 
   /** Accepts the order or recognises a repeat. When this answers, the order is durable. */
-  async place(order: PlacedOrder): Promise<PlaceResult> {
-    return this.#metered(async (process) => process.place(order));
+  async place(order: PlacedOrder): Promise<Placement> {
+    return this.#metered(async (process) => {
+      const { outcome, state } = process.place(order);
+      return { outcome, placedAt: state.placedAt, priority: state.priority };
+    });
   }
 
   /** Carries the order as far as it goes; null when there is no such order. */
@@ -67,7 +79,7 @@ export class OrderActor extends DurableObject<Env> {
   }
 
   /** The order as it is now; null when the tenant has none of this id. */
-  async view(tenant: string): Promise<PlaceResult["state"] | null> {
+  async view(tenant: string): Promise<OrderState | null> {
     return this.#metered(async ({ state }) => (state?.order.tenant === tenant ? state : null));
   }
 
@@ -171,7 +183,7 @@ export class OrderActor extends DurableObject<Env> {
       random,
       providers: providersFrom(env),
       breakers: breakersFrom(env),
-      publish: async (change) => void (await within(QUEUE_DEADLINE_MS, "publishing a change", env.ORDER_EVENTS.send(change))),
+      publish: (change) => sendChange(env, change),
       hint: async (hint) => void (await within(QUEUE_DEADLINE_MS, "sending a hint", laneQueue(env, hint.priority).send(hint))),
       deadLetter: async (letter) => void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),

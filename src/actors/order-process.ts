@@ -62,7 +62,7 @@ export interface OrderPorts {
   random(): number;
   readonly providers: Providers;
   readonly breakers: Breakers;
-  /** Queues an order's newest version for the projections. */
+  /** Queues an order's newest version for the projections. Never rejects: what is lost is found missing in the history. */
   publish(change: OrderChanged): Promise<void>;
   /** Queues a hint. */
   hint(hint: Hint): Promise<void>;
@@ -124,12 +124,9 @@ export class OrderProcess {
   /** Accepts the order, or recognises it: the same fingerprint is a repeat, another one is a conflict. */
   place(order: PlacedOrder): PlaceResult {
     if (this.#state) {
-      const outcome = this.#state.order.fingerprint === order.fingerprint ? "replayed" : "conflict";
-      if (outcome === "replayed") this.#log("info", "order.replayed", {});
-      return { outcome, state: this.#state };
+      return { outcome: this.#state.order.fingerprint === order.fingerprint ? "replayed" : "conflict", state: this.#state };
     }
     const state = this.#commit(decidePlace(order, this.#ports.clock.now()));
-    this.#log("info", "order.placed", { lines: order.lines.length, total: order.total, currency: order.currency });
     this.#ports.background(this.#publish());
     return { outcome: "placed", state };
   }
@@ -421,11 +418,7 @@ export class OrderProcess {
     const state = this.#current;
     if (this.#published >= state.version) return;
     this.#published = state.version;
-    try {
-      await this.#ports.publish({ order: summarize(state) });
-    } catch (error) {
-      this.#log("error", "order.publish_failed", { error: excerpt(error) });
-    }
+    await this.#ports.publish({ order: summarize(state) });
   }
 
   async #hint(): Promise<void> {

@@ -21,13 +21,14 @@ const MAX_BODY_BYTES = 1024 * 1024;
 /** What an order id has; a path may hold anything in its place. */
 const MAX_ID_LENGTH = 30;
 
-/** One line per request. The path without its query: a cursor or a customer number is nobody's business in a log. */
+/** One line per request; a log line costs more than most of what it tells of. The path without its query: a cursor or a customer number is nobody's business in a log. */
 const logged = createMiddleware<AuthEnv>(async (c, next) => {
   const startedAt = now();
   c.set("trace", traceIdOf(c.req.raw.headers));
   await next();
-  log.info("http.request", {
-    orderId: c.var.orderId ?? c.req.param("id")?.slice(0, MAX_ID_LENGTH),
+  log.info(c.var.event ?? "http.request", {
+    orderId: c.req.param("id")?.slice(0, MAX_ID_LENGTH),
+    ...c.var.about,
     method: c.req.method,
     path: excerpt(c.req.path, 100),
     status: c.res.status,

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { Tenant, text } from "../contract/primitives.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
+import type { LogEvent, LogFields } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
 import { hex, sha256 } from "./identity.ts";
 import { problem, respond } from "./problem.ts";
@@ -32,8 +33,8 @@ const SOCKET_KEY_PREFIX = "orderline.key.";
 
 const cache = new Map<string, { readonly record: KeyRecord | null; readonly until: number }>();
 
-/** What a request carries along: who calls, its trace id, and the order it turned out to be about, for the log. */
-export type AuthEnv = { Bindings: Env; Variables: { caller: KeyRecord; trace: string; orderId: string } };
+/** What a request carries along: who calls, its trace id, and what its line in the log is to be called and to say besides. */
+export type AuthEnv = { Bindings: Env; Variables: { caller: KeyRecord; trace: string; event: LogEvent; about: LogFields } };
 
 /** Lets a request pass whose key has `scope`, and puts who it is into `c.var.caller`. */
 export const requireScope = (scope: Scope) =>

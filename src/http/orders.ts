@@ -2,8 +2,9 @@
 import { createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { z } from "zod";
-import type { OrderActor } from "../actors/order-actor.ts";
-import type { Commit } from "../contract/events.ts";
+import type { OrderActor, Placement } from "../actors/order-actor.ts";
+import type { Commit, PlacedOrder } from "../contract/events.ts";
+import type { Hint } from "../contract/messages.ts";
 import { Address, Customer, OrderStatus, Payment, PlaceOrder, Priority, totalOf } from "../contract/order.ts";
 import { IdempotencyKey, OrderId, text } from "../contract/primitives.ts";
 import {
@@ -20,7 +21,7 @@ import type { OrderCommand } from "../domain/decide.ts";
 import type { Diagnosis } from "../domain/diagnosis.ts";
 import type { OrderState } from "../domain/order.ts";
 import { listOrders, MAX_PAGE_SIZE } from "../history/queries.ts";
-import { excerpt, log } from "../platform/log.ts";
+import { excerpt, type LogEvent, type LogFields, log } from "../platform/log.ts";
 import { sendHints } from "../queues/hints.ts";
 import { fingerprintOf, orderIdOf } from "./identity.ts";
 import { type AuthEnv, requireScope } from "./keys.ts";
@@ -29,8 +30,7 @@ import { invalid, problem, refused, respond } from "./problem.ts";
 import { diagnosisOf, listItemOf, receiptOf, timelineOf, viewOf } from "./views.ts";
 
 type Call = Context<AuthEnv>;
-/** The actor's answers as plain data: over RPC they arrive wrapped in types that make them disposable. */
-type Placed = { readonly outcome: "placed" | "replayed" | "conflict"; readonly state: OrderState };
+/** The actor's answer as plain data: over RPC it arrives wrapped in a type that makes it disposable. */
 type Commanded = Awaited<ReturnType<OrderActor["command"]>>;
 
 const NO_ORDER = "no such order";
@@ -53,11 +53,12 @@ orders.openapi(
     responses: { 202: { ...json(OrderReceipt, "Accepted."), headers: replayedHeader }, ...errors(400, 413, 415, 422) },
   }),
   async (c) => {
-    const { outcome, state } = await place(c, c.req.valid("header")["idempotency-key"], c.req.valid("json"));
-    c.set("orderId", state.order.orderId);
-    if (outcome === "conflict") return respond(c, keyReused);
-    if (outcome === "placed") c.executionCtx.waitUntil(hint(c, [state]));
-    return c.json(receiptOf(state), 202, outcome === "replayed" ? { "idempotency-replayed": "true" } : {});
+    const { order, placement } = await place(c, c.req.valid("header")["idempotency-key"], c.req.valid("json"));
+    c.set("about", aboutOf(order, placement));
+    if (placement.outcome === "conflict") return respond(c, keyReused);
+    c.set("event", EVENTS[placement.outcome]);
+    if (placement.outcome === "placed") c.executionCtx.waitUntil(sendHints(c.env, [hintOf(order, placement.priority)]));
+    return c.json(receiptOf(order, placement.placedAt), 202, placement.outcome === "replayed" ? { "idempotency-replayed": "true" } : {});
   },
 );
 
@@ -74,24 +75,26 @@ orders.openapi(
     responses: { 200: json(PlaceOrdersResult, "One result per order."), ...errors(400, 413, 415, 422) },
   }),
   async (c) => {
-    const placed: OrderState[] = [];
+    const hints: Hint[] = [];
     const results = await Promise.all(
       c.req.valid("json").orders.map(async ({ idempotencyKey, order }, index) => {
         const refusal = (body: Problem) => ({ idempotencyKey, status: body.status, replayed: false, receipt: null, problem: body });
         const parsed = PlaceOrder.safeParse(order);
         if (!parsed.success) return refusal(invalid(parsed.error, ["orders", String(index), "order"]));
         try {
-          const { outcome, state } = await place(c, idempotencyKey, parsed.data);
-          if (outcome === "conflict") return refusal(keyReused);
-          if (outcome === "placed") placed.push(state);
-          return { idempotencyKey, status: 202, replayed: outcome === "replayed", receipt: receiptOf(state), problem: null };
+          const { order, placement } = await place(c, idempotencyKey, parsed.data);
+          if (placement.outcome === "conflict") return refusal(keyReused);
+          log.info(EVENTS[placement.outcome], { ...aboutOf(order, placement), tenant: order.tenant, trace: order.trace });
+          if (placement.outcome === "placed") hints.push(hintOf(order, placement.priority));
+          const receipt = receiptOf(order, placement.placedAt);
+          return { idempotencyKey, status: 202, replayed: placement.outcome === "replayed", receipt, problem: null };
         } catch (error) {
           log.warn("http.bug", { trace: c.var.trace, error: excerpt(error) });
           return refusal(problem("unavailable", "this order could not be taken just now; send it again with the same key"));
         }
       }),
     );
-    if (placed.length > 0) c.executionCtx.waitUntil(hint(c, placed));
+    if (hints.length > 0) c.executionCtx.waitUntil(sendHints(c.env, hints));
     return c.json({ results }, 200);
   },
 );
@@ -269,7 +272,7 @@ function command<Body extends z.ZodType>(
     const result = (await actor(c, c.req.param("id")).command(tenant, wanted)) as Commanded;
     if (!result) return respond(c, problem("not-found", NO_ORDER));
     if (result.refusal) return respond(c, refused(result.refusal));
-    c.executionCtx.waitUntil(hint(c, [result.state]));
+    c.executionCtx.waitUntil(sendHints(c.env, [hintOf(result.state.order, result.state.priority)]));
     return c.json(viewOf(result.state), 200, { etag: `"${result.state.version}"` });
   });
 }
@@ -281,16 +284,22 @@ const keyReused = problem(
 
 const actor = (c: Call, id: string) => c.env.ORDERS.getByName(id);
 
-async function place(c: Call, idempotencyKey: string, order: PlaceOrder): Promise<Placed> {
+async function place(c: Call, idempotencyKey: string, submitted: PlaceOrder): Promise<{ order: PlacedOrder; placement: Placement }> {
   const { trace } = c.var;
   const { tenant } = c.var.caller;
-  const [orderId, fingerprint] = await Promise.all([orderIdOf(tenant, idempotencyKey), fingerprintOf(order)]);
-  return (await actor(c, orderId).place({ ...order, orderId, tenant, fingerprint, total: totalOf(order), trace })) as Placed;
+  const [orderId, fingerprint] = await Promise.all([orderIdOf(tenant, idempotencyKey), fingerprintOf(submitted)]);
+  const order = { ...submitted, orderId, tenant, fingerprint, total: totalOf(submitted), trace };
+  return { order, placement: await actor(c, orderId).place(order) };
 }
 
-/** After the answer: a lost hint only costs the order its place in the lane's rhythm. */
-const hint = (c: Call, states: readonly OrderState[]): Promise<void> =>
-  sendHints(
-    c.env,
-    states.map(({ order, priority }) => ({ orderId: order.orderId, priority, ...(order.trace && { trace: order.trace }) })),
-  );
+const EVENTS = { placed: "order.placed", replayed: "order.replayed" } as const satisfies Record<string, LogEvent>;
+
+const aboutOf = ({ orderId, lines, total, currency }: PlacedOrder, { priority: lane }: Placement): LogFields => ({
+  orderId,
+  lane,
+  lines: lines.length,
+  total,
+  currency,
+});
+
+const hintOf = ({ orderId, trace }: PlacedOrder, priority: Priority): Hint => ({ orderId, priority, ...(trace && { trace }) });

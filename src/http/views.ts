@@ -1,6 +1,6 @@
 /** From an order's state and rows to what the HTTP face shows. The payment token never comes back out. */
 import type { z } from "zod";
-import type { Commit, OrderEvent } from "../contract/events.ts";
+import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { OrderSummary, Step } from "../contract/order.ts";
 import type { DiagnosisView, Links, OrderListItem, OrderReceipt, OrderView, Timeline } from "../contract/views.ts";
 import type { Diagnosis } from "../domain/diagnosis.ts";
@@ -11,8 +11,8 @@ const isoOrNull = (millis: number | null): string | null => (millis === null ? n
 
 const linksOf = (id: string): z.infer<typeof Links> => ({ self: `/v1/orders/${id}`, events: `/v1/orders/${id}/events` });
 
-export function receiptOf({ order, placedAt }: OrderState): OrderReceipt {
-  const { orderId: id, total, currency } = order;
+/** @param placedAt milliseconds */
+export function receiptOf({ orderId: id, total, currency }: PlacedOrder, placedAt: number): OrderReceipt {
   return { id, status: "accepted", placedAt: iso(placedAt), total, currency, links: linksOf(id) };
 }
 

@@ -13,7 +13,6 @@ export type LogEvent =
   | "order.late_answer"
   | "order.alarm"
   | "order.alarm_failed"
-  | "order.settled"
   | "order.unsettled"
   | "order.publish_failed"
   | "order.unknown"

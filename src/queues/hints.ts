@@ -12,9 +12,7 @@ import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
-
-/** `Queue.sendBatch` takes at most this many messages; a hint is far below the limit by bytes. */
-const MAX_BATCH = 100;
+import { Outbox } from "../platform/outbox.ts";
 
 /** A backlog measured longer ago than this says nothing about the present. */
 const BACKLOG_FRESH_MS = 10_000;
@@ -25,6 +23,8 @@ const SEND_TIMEOUT_MS = 5_000;
 /** What the last send to a lane from this isolate said of its backlog: free, and recent wherever there is load. */
 const backlogs = new Map<Priority, Backlog & { readonly at: number }>();
 
+const outboxes: Readonly<Record<Priority, Outbox<MessageSendRequest<Hint>>>> = { expedited: new Outbox(), standard: new Outbox() };
+
 /** Sends each order's hint to the lane of its priority, deferred under pressure as `routeByPriority` says. */
 export async function sendHints(env: Env, hints: readonly Hint[]): Promise<void> {
   const messages = new Map<Priority, MessageSendRequest<Hint>[]>();
@@ -34,18 +34,18 @@ export async function sendHints(env: Env, hints: readonly Hint[]): Promise<void>
     queued.push(delaySeconds > 0 ? { body: hint, delaySeconds } : { body: hint });
     messages.set(lane, queued);
   }
-  await Promise.all([...messages].flatMap(([lane, queued]) => chunks(queued, MAX_BATCH).map((chunk) => sendChunk(env, lane, chunk))));
+  await Promise.all([...messages].map(([lane, queued]) => outboxes[lane].add(queued, (batch) => sendBatch(env, lane, batch))));
 }
 
-async function sendChunk(env: Env, lane: Priority, chunk: MessageSendRequest<Hint>[]): Promise<void> {
+async function sendBatch(env: Env, lane: Priority, batch: readonly MessageSendRequest<Hint>[]): Promise<void> {
   const meter = new Meter(`producer orders-${lane}`, env);
   try {
-    const sent = await within(SEND_TIMEOUT_MS, "sending hints", laneQueue(env, lane).sendBatch(chunk));
+    const sent = await within(SEND_TIMEOUT_MS, "sending hints", laneQueue(env, lane).sendBatch(batch));
     const { backlogCount, oldestMessageTimestamp } = sent.metadata.metrics;
     backlogs.set(lane, { messages: backlogCount, ageMs: oldestMessageTimestamp ? now() - oldestMessageTimestamp.getTime() : 0, at: now() });
-    meter.add({ queueOperations: chunk.length });
+    meter.add({ queueOperations: batch.length });
   } catch (error) {
-    for (const { body } of chunk) log.warn("hint.lost", { orderId: body.orderId, lane, trace: body.trace, error: excerpt(error) });
+    for (const { body } of batch) log.warn("hint.lost", { orderId: body.orderId, lane, trace: body.trace, error: excerpt(error) });
   }
   meter.flush();
 }
@@ -56,6 +56,3 @@ function knownPressure(env: Env, lane: Priority): number {
   if (!known || now() - known.at > BACKLOG_FRESH_MS) return 0;
   return pressureOf(known, lanesFrom(env.LANES)[lane]);
 }
-
-const chunks = <Item>(items: readonly Item[], size: number): Item[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));

@@ -61,8 +61,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "place-overwrites",
     bug: "a key used again with another body replaces the order",
     file: "actors/order-process.ts",
-    snippet: "    if (this.#state) {\n      const outcome",
-    planted: "    if (this.#state?.order.fingerprint === order.fingerprint) {\n      const outcome",
+    snippet: "    if (this.#state) {\n      return { outcome: this",
+    planted: "    if (this.#state?.order.fingerprint === order.fingerprint) {\n      return { outcome: this",
   },
   {
     name: "epoch-in-key",

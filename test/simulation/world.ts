@@ -99,7 +99,7 @@ class World {
     this.#actors = new Actors(context, {
       call: (call, caller) => this.#wire.call(call, caller),
       breakers: (isolate) => this.#breakers.isolate(isolate),
-      publish: (change) => this.#changes.send(change),
+      publish: (change) => this.#changes.send(change).catch(() => {}),
       hint: (hint) => this.#hint(hint),
       deadLetter: (letter) => this.#deadLetters.send(letter),
       historyVersion: (orderId) => this.#projections.versionOf(orderId),

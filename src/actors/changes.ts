@@ -1,0 +1,27 @@
+/**
+ * Sends the changes of orders to the projections. A change that cannot be sent is logged and forgotten: its order asks
+ * the history what it shows, and publishes again what is missing there.
+ */
+import type { OrderChanged } from "../contract/messages.ts";
+import type { Env } from "../env.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { Outbox } from "../platform/outbox.ts";
+
+const outbox = new Outbox<OrderChanged>();
+
+/** Never rejects. */
+export const sendChange = (env: Env, change: OrderChanged): Promise<void> =>
+  outbox.add([change], async (changes) => {
+    try {
+      await env.ORDER_EVENTS.sendBatch(changes.map((body) => ({ body })));
+    } catch (error) {
+      for (const { order } of changes)
+        log.error("order.publish_failed", {
+          orderId: order.orderId,
+          lane: order.priority,
+          status: order.status,
+          version: order.version,
+          error: excerpt(error),
+        });
+    }
+  });
