@@ -16,6 +16,7 @@ import {
   decidePlace,
   decideQuarantine,
   decideResume,
+  decideStuck,
   type OrderCommand,
   type Outcome,
 } from "../domain/decide.ts";
@@ -213,12 +214,13 @@ export class OrderProcess {
     this.#log("info", "order.alarm", { from: before.status, nextInMs: this.#armedAt === null ? null : this.#armedAt - now });
   }
 
-  /** A run without a hint. Nobody else comes back for its retries, so the alarm keeps their time itself. */
+  /** A run without a hint. Nobody else comes back for its retries, so the alarm keeps their time itself, and parks what can go no further. */
   async #carryOn(): Promise<void> {
     await this.#drive({ kind: "alarm" });
-    const planned = plan(this.#current, this.#ports.clock.now());
+    const now = this.#ports.clock.now();
+    this.#commit(decideStuck(this.#current, now));
+    const planned = plan(this.#current, now);
     if (planned.kind === "wait") this.#waitUntil(planned.until);
-    if (planned.kind === "stuck") await this.#deadLetter(planned.cause);
   }
 
   async #drive(trigger: Trigger): Promise<void> {

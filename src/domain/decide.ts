@@ -77,11 +77,15 @@ export function decideQuarantine(state: OrderState, cause: Cause): OrderEvent[] 
   return parkable ? [{ type: "OrderQuarantined", cause }] : [];
 }
 
+/** Parks an order when one of its steps can go no further. */
+export function decideStuck(state: OrderState, at: number): OrderEvent[] {
+  const planned = plan(state, at);
+  return planned.kind === "stuck" ? decideQuarantine(state, planned.cause) : [];
+}
+
 /** What a passed deadline means; `at` is when it was noticed. */
 export function decideDeadlines(state: OrderState, lane: Lane, at: number): OrderEvent[] {
   const events: OrderEvent[] = [];
-  const planned = plan(state, at);
-  if (planned.kind === "stuck") events.push(...decideQuarantine(state, planned.cause));
   if (state.status === "held" && state.hold && at >= state.hold.until) {
     events.push({ type: "OrderRejected", by: "deadline", refusal: { reason: "review_timeout", detail: "nobody decided in time" } });
   }

@@ -85,12 +85,12 @@ describe("When its hint is lost", () => {
 });
 
 describe("When it is carried by its alarm and a step can go no further", () => {
-  it("is parked at once, through the dead-letter queue", async () => {
+  it("is parked at once", async () => {
     const world = new World();
     world.behaviour = ({ step }) => (step === "route" ? "poison" : "succeed");
     world.place(placedOrder());
     await world.ring();
-    expect(world.deadLetters).toMatchObject([{ cause: { class: "poison", step: "route" } }]);
+    expect(world.state).toMatchObject({ status: "quarantined", cause: { class: "poison", step: "route" } });
   });
 });
 

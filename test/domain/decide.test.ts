@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import type { OrderEvent } from "../../src/contract/events.ts";
 import type { Step } from "../../src/contract/order.ts";
-import { decide, decideDeadlines, decideOutcomes, decideQuarantine, decideResume, type Outcome } from "../../src/domain/decide.ts";
+import {
+  decide,
+  decideDeadlines,
+  decideOutcomes,
+  decideQuarantine,
+  decideResume,
+  decideStuck,
+  type Outcome,
+} from "../../src/domain/decide.ts";
 import { LANES } from "../../src/domain/lanes.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
@@ -189,7 +197,7 @@ describe("When an undo keeps failing", () => {
       [started("unroute")],
       [failed("unroute", 1, null)],
     );
-    const parked = decideDeadlines(stuck, lane, NOW);
+    const parked = decideStuck(stuck, NOW);
     expect(parked).toMatchObject([{ type: "OrderQuarantined", cause: { step: "unroute", class: "provider_down", detail: "503" } }]);
     given(...firstGroupDone(), [{ type: "CancellationRequested", by: "ada" }], [started("unroute")], [failed("unroute", 1, null)], parked)
       .when((state) => decide(state, { type: "RedriveOrder", by: "ada" }))
@@ -303,7 +311,7 @@ describe("When a run died with its calls out", () => {
     const journal: OrderEvent[][] = [accepted(), [{ type: "OrderStarted", startedAt: T0 }]];
     for (let runs = 0; runs < lane.retry.maxAttempts; runs++) journal.push(decideResume(stateAfter(...journal), ["authorize"], lane, NOW));
     given(...journal)
-      .when((state) => decideDeadlines(state, lane, NOW))
+      .when((state) => decideStuck(state, NOW))
       .thenHappens([
         { type: "OrderQuarantined", cause: { step: "authorize", class: "provider_down", detail: "the run that made the call died" } },
       ]);

@@ -130,8 +130,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "stuck-not-parked",
     bug: "an order whose retries are used up is not parked by its alarm",
-    file: "domain/decide.ts",
-    snippet: 'if (planned.kind === "stuck") events.push(...decideQuarantine(state, planned.cause));',
+    file: "actors/order-process.ts",
+    snippet: "    this.#commit(decideStuck(this.#current, now));\n",
     planted: "",
   },
   {
