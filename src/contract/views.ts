@@ -156,7 +156,7 @@ export const Problem = z
   .meta({ id: "Problem" });
 export type Problem = z.infer<typeof Problem>;
 
-/** As many orders as fit in one `sendBatch` of hints. */
+/** Each is an actor call of the one request that submits them. */
 export const MAX_BATCH_ORDERS = 100;
 
 /** Each order is judged by itself, so what it holds is not validated here: one bad order spoils no other. */

@@ -5,8 +5,8 @@
  */
 import { now } from "./ambient.ts";
 
-/** `Queue.sendBatch` takes at most this many messages, and 256 KB in all. */
-const MAX_BATCH = 100;
+/** `Queue.sendBatch` takes at most a hundred messages and 256 KB in all: of these, each may have five. */
+const MAX_BATCH = 50;
 
 /** Shorter than anybody notices, longer than it takes to accept a few orders. */
 const GATHER_MS = 20;
@@ -20,7 +20,7 @@ export class Outbox<Message> {
 
   /**
    * Has the messages sent, with whatever else comes within a moment.
-   * @param sendBatch sends up to a hundred; that of the caller who came first is used, and only that caller waits for it
+   * @param sendBatch sends up to fifty; that of the caller who came first is used, and only that caller waits for it
    */
   async add(messages: readonly Message[], sendBatch: (batch: readonly Message[]) => Promise<void>): Promise<void> {
     this.#waiting.push(...messages);

@@ -42,7 +42,7 @@ describe("An outbox", () => {
       send,
     );
     await vi.runAllTimersAsync();
-    expect(sent.map(({ length }) => length)).toEqual([100, 100, 10]);
+    expect(sent.map(({ length }) => length)).toEqual([50, 50, 50, 50, 10]);
     expect(sent.flat()).toEqual(Array.from({ length: 210 }, (_, index) => index));
   });
 
