@@ -60,7 +60,7 @@ export async function attentionOf(env: Env, tenant: string, at: number): Promise
     ...breakers.flatMap((view) => (view ? providerItems(view) : [])),
   ];
   items.sort((a, b) => RANK[a.severity] - RANK[b.severity] || Date.parse(a.since) - Date.parse(b.since));
-  return { at: iso(at), items, incomplete: unanswered.size > 0, unanswered: [...unanswered] };
+  return { at: iso(at), items, incomplete: unanswered.size > 0, unanswered: [...unanswered].sort() };
 }
 
 /** A provider's breaker as it is now; rejects when its actor does not answer in time. */

@@ -2,7 +2,7 @@
  * Asks about orders whoever has something to say of them, and judges what they say by the journals. It only reads, and it
  * remembers who could not answer: what was not compared must not look as if it had been.
  */
-import type { ProviderName } from "../contract/order.ts";
+import { ProviderName } from "../contract/order.ts";
 import { OrderId } from "../contract/primitives.ts";
 import type { OrderState } from "../domain/order.ts";
 import type { Contribution } from "../domain/stats.ts";
@@ -92,7 +92,7 @@ export class Auditor {
   async #judgeProviders(state: OrderState): Promise<Finding[]> {
     const { reserve } = state.steps;
     const facts = reserve?.phase === "succeeded" ? { reserve: reserve.facts } : {};
-    const names = [...this.#asked].filter((name) => !this.unsupported.has(name));
+    const names = ProviderName.options.filter((name) => this.#asked.has(name) && !this.unsupported.has(name));
     const findings = await Promise.all(
       names.map(async (name) => {
         const record = await this.#recorders[name]({ order: state.order, facts });

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import type { RepairedOrder } from "../actors/stats-actor.ts";
-import type { Refusal } from "../contract/order.ts";
+import { ProviderName, type Refusal } from "../contract/order.ts";
 import type { Difference, Reconcile, Reconciliation } from "../contract/reconciliation.ts";
 import type { ShardTally } from "../contract/stats.ts";
 import { summarize } from "../domain/order.ts";
@@ -78,8 +78,8 @@ export async function reconcile(
   for (const { orderId, law, subject, repaired: healed, what } of differences.slice(0, MAX_LOGGED)) {
     log.warn("reconcile.found", { orderId, tenant, law, subject, repaired: healed, what: excerpt(what) });
   }
-  const { unreachable, unsupported, unanswered } = auditor;
-  const report = { checked: audits.length, unreachable, differences, unsupported: [...unsupported], unanswered: [...unanswered] };
+  // They answered in any order; reports are compared with each other, so they name providers in one.
+  const inOrder = (names: ReadonlySet<ProviderName>) => ProviderName.options.filter((name) => names.has(name));
   log.info("reconcile.done", {
     tenant,
     checked: audits.length,
@@ -87,7 +87,14 @@ export async function reconcile(
     repaired: repaired.size,
     durationMs: now() - startedAt,
   });
-  return { ...report, nextCursor: next && writeCursor(next) };
+  return {
+    checked: audits.length,
+    unreachable: auditor.unreachable,
+    differences,
+    unsupported: inOrder(auditor.unsupported),
+    unanswered: inOrder(auditor.unanswered),
+    nextCursor: next && writeCursor(next),
+  };
 }
 
 /** The nightly look at the day before. It reports and repairs nothing: what drifts, and why, is for a person to see first. */
