@@ -66,12 +66,12 @@ export class BreakerActor extends DurableObject<Env> {
   }
 
   view(): BreakerView {
-    return this.#metered(() => ({ provider: this.#provider, breaker: this.#breaker, waiting: this.#waiting() }));
+    return this.#meter.request(() => ({ provider: this.#provider, breaker: this.#breaker, waiting: this.#waiting() }));
   }
 
   /** Lets the order call, or remembers that it waits. */
   admit(orderId: string, priority: Priority, placedAt: number): Admission & { readonly breaker: BreakerState } {
-    return this.#metered(() => {
+    return this.#meter.request(() => {
       const breaker = this.#breaker;
       if (breaker.state === "closed" || mayCall(breaker, orderId)) return { admitted: true, breaker };
       this.#storage.transactionSync(() => {
@@ -84,29 +84,29 @@ export class BreakerActor extends DurableObject<Env> {
 
   /** Enough calls have failed in a row. */
   async trip(why: string): Promise<BreakerState> {
-    return this.#metered(() => this.#become(trip(this.#breaker, why, now())));
+    return this.#meter.request(() => this.#become(trip(this.#breaker, why, now())));
   }
 
   /** How the order that tried the provider out has fared; another order's result changes nothing. */
   async probed(orderId: string, worked: boolean): Promise<BreakerState> {
-    return this.#metered(() => this.#become(probed(this.#breaker, orderId, worked, now())));
+    return this.#meter.request(() => this.#become(probed(this.#breaker, orderId, worked, now())));
   }
 
   /** A person stops all calls to the provider, until a person lets them go on. */
   async pause(why: string): Promise<BreakerView> {
-    await this.#metered(() => this.#become({ state: "paused", since: now(), why }));
+    await this.#meter.request(() => this.#become({ state: "paused", since: now(), why }));
     return this.view();
   }
 
   /** Ends a pause, or an outage that a person knows to be over. */
   async resume(): Promise<BreakerView> {
-    await this.#metered(() => this.#become(CLOSED));
+    await this.#meter.request(() => this.#become(CLOSED));
     return this.view();
   }
 
   /** Never throws: the platform deletes an alarm that has failed six times. */
   override async alarm(): Promise<void> {
-    await this.#metered(async () => {
+    await this.#meter.request(async () => {
       try {
         await this.#act();
       } catch (error) {
@@ -192,15 +192,6 @@ export class BreakerActor extends DurableObject<Env> {
 
   get #provider(): ProviderName {
     return ProviderName.parse(this.ctx.id.name);
-  }
-
-  #metered<Result>(work: () => Result): Result {
-    this.#meter.add({ requests: 1 });
-    try {
-      return work();
-    } finally {
-      this.#meter.flush();
-    }
   }
 }
 

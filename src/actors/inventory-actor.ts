@@ -73,7 +73,7 @@ export class InventoryActor extends DurableObject<Env> {
 
   /** Null for a SKU that was never stocked. */
   stock(): StockLevel | null {
-    return this.#metered(() => {
+    return this.#meter.request(() => {
       const stock = this.#stock();
       return stock && levelOf(stock);
     });
@@ -81,12 +81,12 @@ export class InventoryActor extends DurableObject<Env> {
 
   /** What an order holds or held here; null when it never did. */
   reservationOf(orderId: string): Reservation | null {
-    return this.#metered(() => this.#reservation(orderId));
+    return this.#meter.request(() => this.#reservation(orderId));
   }
 
   /** Once per `receiptId`: a repeat changes nothing and answers with the level as it is now. */
   receive({ receiptId, quantity }: Receipt): ReceiveAnswer {
-    return this.#metered(() => {
+    return this.#meter.request(() => {
       const stock = this.#stock();
       const known = stock && this.#exec<{ quantity: number }>(SQL.receipt, receiptId)[0];
       if (known) {
@@ -121,7 +121,7 @@ export class InventoryActor extends DurableObject<Env> {
   }
 
   #change(orderId: string, decide: (shelf: Shelf) => Decision): StockAnswer {
-    return this.#metered(() => {
+    return this.#meter.request(() => {
       const stock = this.#stock();
       const reservation = this.#reservation(orderId);
       const { answer, change } = decide({ sku: this.#sku, stock, reservation });
@@ -156,15 +156,6 @@ export class InventoryActor extends DurableObject<Env> {
 
   #exec<T extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): T[] {
     return exec<T>(this.#storage.sql, this.#meter, statement, ...bindings);
-  }
-
-  #metered<T>(work: () => T): T {
-    this.#meter.add({ requests: 1 });
-    try {
-      return work();
-    } finally {
-      this.#meter.flush();
-    }
   }
 }
 

@@ -58,7 +58,7 @@ export class OrderActor extends DurableObject<Env> {
 
   /** Accepts the order or recognises a repeat. When this answers, the order is durable. */
   async place(order: PlacedOrder): Promise<Placement> {
-    return this.#metered(async (process) => {
+    return this.#with(async (process) => {
       const { outcome, state } = process.place(order);
       return { outcome, placedAt: state.placedAt, priority: state.priority };
     });
@@ -66,12 +66,12 @@ export class OrderActor extends DurableObject<Env> {
 
   /** Carries the order as far as it goes; null when there is no such order. */
   async advance(hint: Parameters<OrderProcess["advance"]>[0]): Promise<AdvanceResult | null> {
-    return this.#metered((process) => process.advance(hint));
+    return this.#with((process) => process.advance(hint));
   }
 
   /** Carries out a command of the order's own tenant; null when that tenant has no such order. */
   async command(tenant: string, command: OrderCommand): Promise<CommandResult | null> {
-    return this.#metered(async (process) => (process.state?.order.tenant === tenant ? process.command(command) : null));
+    return this.#with(async (process) => (process.state?.order.tenant === tenant ? process.command(command) : null));
   }
 
   async cancel(tenant: string, by: string, reason?: string): Promise<CommandResult | null> {
@@ -80,17 +80,17 @@ export class OrderActor extends DurableObject<Env> {
 
   /** The order as it is now; null when the tenant has none of this id. */
   async view(tenant: string): Promise<OrderState | null> {
-    return this.#metered(async ({ state }) => (state?.order.tenant === tenant ? state : null));
+    return this.#with(async ({ state }) => (state?.order.tenant === tenant ? state : null));
   }
 
   /** The journal; null when the tenant has no such order. */
   async events(tenant: string): Promise<Commit[] | null> {
-    return this.#metered(async ({ state }) => (state?.order.tenant === tenant ? this.#journal() : null));
+    return this.#with(async ({ state }) => (state?.order.tenant === tenant ? this.#journal() : null));
   }
 
   /** Why the order is where it is; null when the tenant has none of this id. */
   async diagnosis(tenant: string): Promise<Diagnosis | null> {
-    return this.#metered(async ({ state, isRunning }) => {
+    return this.#with(async ({ state, isRunning }) => {
       if (state?.order.tenant !== tenant) return null;
       const [alarmAt, provider] = await Promise.all([this.ctx.storage.getAlarm(), this.#barredFrom(state)]);
       return diagnose(state, this.#journal(), { now: now(), alarmAt, running: isRunning, provider });
@@ -102,18 +102,18 @@ export class OrderActor extends DurableObject<Env> {
    * @param shown the version that the history shows
    */
   async poke(shown: number): Promise<Poked | null> {
-    return this.#metered(async (process) => process.poke(await this.ctx.storage.getAlarm(), shown));
+    return this.#with(async (process) => process.poke(await this.ctx.storage.getAlarm(), shown));
   }
 
   /** Parks the order; answers its status, or null when there is no such order. */
   async quarantine(cause: Cause): Promise<string | null> {
-    return this.#metered(async (process) => process.quarantine(cause));
+    return this.#with(async (process) => process.quarantine(cause));
   }
 
   /** Never throws: the platform deletes an alarm that has failed six times. */
   override async alarm(): Promise<void> {
     try {
-      await this.#metered((process) => process.wake());
+      await this.#with((process) => process.wake());
     } catch (error) {
       log.error("order.alarm_failed", { orderId: this.ctx.id.name, error: excerpt(error) });
       this.#loaded = null;
@@ -133,14 +133,11 @@ export class OrderActor extends DurableObject<Env> {
     return view && { name: view.provider, breaker: view.breaker, waiting: view.waiting };
   }
 
-  async #metered<Result>(work: (process: OrderProcess) => Promise<Result>): Promise<Result> {
-    this.#meter.add({ requests: 1 });
-    try {
+  #with<Result>(work: (process: OrderProcess) => Promise<Result>): Promise<Result> {
+    return this.#meter.request(async () => {
       this.#loaded ??= this.#load();
-      return await work(await this.#loaded);
-    } finally {
-      this.#meter.flush();
-    }
+      return work(await this.#loaded);
+    });
   }
 
   async #load(): Promise<OrderProcess> {

@@ -4,7 +4,7 @@
  * of the saga is under way at a time; a command that arrives in between is journaled at once and obeyed after the calls
  * that are out have been answered or given up.
  */
-import type { Commit, OrderEvent, PlacedOrder, StepFacts } from "../contract/events.ts";
+import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../contract/messages.ts";
 import type { Cause, OrderStatus, Priority, ProviderName, Step } from "../contract/order.ts";
 import {
@@ -22,12 +22,10 @@ import {
 } from "../domain/decide.ts";
 import type { Lane } from "../domain/lanes.ts";
 import { apply, fold, type OrderState, summarize } from "../domain/order.ts";
-import { CALL_TIMEOUT_MS, follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
+import { follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
 import { excerpt, type LogEvent, type LogFields } from "../platform/log.ts";
 import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../providers/ports.ts";
-
-/** How long an abandoned call is still listened to: what it did late must be recorded, and undone if it is not wanted. */
-const LATE_ANSWER_MS = 60_000;
+import { attempt, type Clock } from "./attempt.ts";
 
 /** A projection that was just asked to catch up is given this long before it is asked again, doubling with the order's age. */
 const MAX_SETTLE_DELAY_MS = 15 * 60_000;
@@ -55,11 +53,7 @@ export interface OrderPorts {
     /** Arms the one alarm for this time, in place of the time it was armed for. */
     arm(at: number): void;
   };
-  readonly clock: {
-    now(): number;
-    /** Runs `then` after `ms` unless the returned function is called first. */
-    after(ms: number, then: () => void): () => void;
-  };
+  readonly clock: Clock;
   random(): number;
   readonly providers: Providers;
   readonly breakers: Breakers;
@@ -243,8 +237,7 @@ export class OrderProcess {
       const admitted = await this.#admitted(planned.steps, trigger);
       if (admitted.length === 0) break;
       const outcomes = await Promise.all(admitted.map((step) => this.#attempt(step, steps)));
-      const context = { startedAt, at: this.#ports.clock.now(), lane: this.#lane(), random: this.#ports.random };
-      this.#commit(decideOutcomes(this.#current, outcomes, context));
+      this.#commit(decideOutcomes(this.#current, outcomes, this.#outcomeContext(startedAt)));
     }
     if (this.#current.version === versionBefore) return;
     const durationMs = this.#ports.clock.now() - startedAt;
@@ -285,62 +278,33 @@ export class OrderProcess {
   }
 
   async #attempt(step: Step, done: string[]): Promise<Outcome> {
-    const { steps, order } = this.#current;
-    const { epoch = 1, round = 1 } = steps[step] ?? {};
-    const abort = new AbortController();
     const startedAt = this.#ports.clock.now();
-    const key = round === 1 ? `${order.orderId}:${step}` : `${order.orderId}:${step}:${round}`;
+    const outcome = await attempt(this.#current, step, this.#ports, (late) => this.#recordLate(late));
+    const { epoch, answer } = outcome;
     const { port } = OPERATIONS[step];
-    const call = this.#ports.providers[port]({
-      step,
-      key,
-      epoch,
-      order,
-      facts: factsOf(this.#current),
-      signal: abort.signal,
-    });
-    const answered = call.catch((bug: unknown): ProviderAnswer => ({ outcome: "failed", failure: "bug", detail: excerpt(bug) }));
-    const answer = await this.#within(answered, abort, (late) => this.#recordLate({ step, epoch, answer: late }));
     if (port !== "risk")
-      this.#ports.breakers.report(port, order.orderId, isWorking(answer), answer.outcome === "failed" ? answer.detail : "");
+      this.#ports.breakers.report(port, this.#current.order.orderId, isWorking(answer), answer.outcome === "failed" ? answer.detail : "");
     const durationMs = this.#ports.clock.now() - startedAt;
     done.push(`${step}:${answer.outcome}:${durationMs}ms`);
     if (answer.outcome !== "succeeded") this.#log("warn", "step.attempt", { step, epoch, durationMs, ...describe(answer) });
-    return { step, epoch, answer };
-  }
-
-  /** The answer, or `unknown` when the call's time is up; an answer after that goes to `late`. */
-  #within(answered: Promise<ProviderAnswer>, abort: AbortController, late: (answer: ProviderAnswer) => void): Promise<ProviderAnswer> {
-    const { clock } = this.#ports;
-    return new Promise((resolve) => {
-      let givenUp = false;
-      let cancel = clock.after(CALL_TIMEOUT_MS, () => {
-        givenUp = true;
-        cancel = clock.after(LATE_ANSWER_MS, () => abort.abort(new Error("abandoned")));
-        resolve({ outcome: "failed", failure: "unknown", detail: `no answer within ${CALL_TIMEOUT_MS} ms` });
-      });
-      answered
-        .then((answer) => {
-          cancel();
-          if (givenUp) late(answer);
-          else resolve(answer);
-        })
-        .catch((error: unknown) => this.#log("error", "order.late_answer", { error: excerpt(error) }));
-    });
+    return outcome;
   }
 
   /** An answer that says only that the call failed tells nothing that giving it up had not told. */
   #recordLate(outcome: Outcome): void {
-    if (outcome.answer.outcome === "failed") return;
-    const context = {
-      startedAt: this.#current.startedAt ?? 0,
-      at: this.#ports.clock.now(),
-      lane: this.#lane(),
-      random: this.#ports.random,
-    };
-    this.#commit(decideOutcomes(this.#current, [outcome], context));
-    this.#log("warn", "order.late_answer", { step: outcome.step, epoch: outcome.epoch, ...describe(outcome.answer) });
-    this.#ports.background(this.#drive({ kind: "late" }).then(() => this.#publish()));
+    const { step, epoch, answer } = outcome;
+    if (answer.outcome === "failed") return;
+    try {
+      this.#commit(decideOutcomes(this.#current, [outcome], this.#outcomeContext(this.#current.startedAt ?? 0)));
+      this.#log("warn", "order.late_answer", { step, epoch, ...describe(answer) });
+      this.#ports.background(this.#drive({ kind: "late" }).then(() => this.#publish()));
+    } catch (error) {
+      this.#log("error", "order.late_answer", { step, epoch, error: excerpt(error) });
+    }
+  }
+
+  #outcomeContext(startedAt: number) {
+    return { startedAt, at: this.#ports.clock.now(), lane: this.#lane(), random: this.#ports.random };
   }
 
   /** Whether the order's hint is probably still waiting its turn, because its lane holds messages older than the order. */
@@ -459,13 +423,6 @@ export class OrderProcess {
 /** Whether the answer shows a provider that works: one that refuses does, and so does one that finds fault with this request. */
 function isWorking(answer: ProviderAnswer): boolean {
   return answer.outcome !== "failed" || (answer.failure !== "transient" && answer.failure !== "unknown");
-}
-
-/** What the steps that succeeded brought back, and what is known of those whose outcome is not. */
-function factsOf(state: OrderState): Partial<Record<Step, StepFacts>> {
-  return Object.fromEntries(
-    Object.entries(state.steps).flatMap(([name, step]) => (step.phase === "succeeded" ? [[name, step.facts]] : [])),
-  );
 }
 
 function describe(answer: ProviderAnswer): LogFields {

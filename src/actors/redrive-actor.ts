@@ -103,7 +103,7 @@ export class RedriveActor extends DurableObject<Env> {
 
   /** The job of this name, if it was asked for in the same words; null when there is none. */
   find(fingerprint: string): FoundRedrive | null {
-    return this.#metered(() => {
+    return this.#meter.request(() => {
       if (!this.#stored) return null;
       if (this.#stored.orders.fingerprint !== fingerprint) return { outcome: "conflict" };
       return { outcome: "found", view: this.#view(this.#stored) };
@@ -126,12 +126,12 @@ export class RedriveActor extends DurableObject<Env> {
   }
 
   view(): RedriveJobView | null {
-    return this.#metered(() => this.#stored && this.#view(this.#stored));
+    return this.#meter.request(() => this.#stored && this.#view(this.#stored));
   }
 
   /** Releases no more orders. A job that has ended stays as it is. Null when there is none. */
   stop(by: string): RedriveJobView | null {
-    return this.#metered(() => {
+    return this.#meter.request(() => {
       if (!this.#stored) return null;
       this.#become(stopRedrive(this.#stored.job, by, now()));
       return this.#view(this.#stored);
@@ -142,7 +142,7 @@ export class RedriveActor extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;
-    await this.#metered(async () => {
+    await this.#meter.request(async () => {
       try {
         await this.#tick();
       } catch (error) {
@@ -314,15 +314,6 @@ export class RedriveActor extends DurableObject<Env> {
 
   #exec<Row extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): Row[] {
     return exec<Row>(this.#storage.sql, this.#meter, statement, ...bindings);
-  }
-
-  #metered<Result>(work: () => Result): Result {
-    this.#meter.add({ requests: 1 });
-    try {
-      return work();
-    } finally {
-      this.#meter.flush();
-    }
   }
 }
 

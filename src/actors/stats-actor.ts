@@ -80,28 +80,26 @@ export class StatsActor extends DurableObject<Env> {
    * lost the answer to an earlier call is whole again with this one; `revision` rises with each call that changed anything.
    */
   apply(orders: OrderSummary[]): ShardTally {
-    this.#meter.add({ requests: 1 });
-    const known = this.#contributions(orders.map((order) => order.orderId));
-    const { tally, changed } = countOrders(this.#state.tally, known, orders, now());
-    if (changed.size > 0) this.#save({ revision: this.#state.revision + 1, tally }, changed);
-    this.#meter.flush();
-    return this.#state;
+    return this.#meter.request(() => {
+      const known = this.#contributions(orders.map((order) => order.orderId));
+      const { tally, changed } = countOrders(this.#state.tally, known, orders, now());
+      if (changed.size > 0) this.#save({ revision: this.#state.revision + 1, tally }, changed);
+      return this.#state;
+    });
   }
 
   read(): ShardTally {
-    this.#meter.add({ requests: 1 });
-    this.#meter.flush();
-    return this.#state;
+    return this.#meter.request(() => this.#state);
   }
 
   /** What orders count for here; an order that was never counted is missing. */
   contributionsOf(orderIds: string[]): Map<string, Contribution> {
-    return this.#metered(() => this.#contributions(orderIds));
+    return this.#meter.request(() => this.#contributions(orderIds));
   }
 
   /** What the next orders by id count for: a walk over everything that was ever counted here. */
   contributionsAfter(orderId: string, limit: number): Map<string, Contribution> {
-    return this.#metered(() => new Map(this.#exec<ContributionRow>(SQL.contributionsAfter, orderId, limit).map(fromRow)));
+    return this.#meter.request(() => new Map(this.#exec<ContributionRow>(SQL.contributionsAfter, orderId, limit).map(fromRow)));
   }
 
   /**
@@ -109,7 +107,7 @@ export class StatsActor extends DurableObject<Env> {
    * every one of them: for repairs. An order that was counted at a higher version than both given is left alone.
    */
   repair(orders: readonly RepairedOrder[]): ShardTally {
-    return this.#metered(() => {
+    return this.#meter.request(() => {
       const known = this.#contributions(orders.map(({ order }) => order.orderId));
       const changed = new Map<string, Contribution>();
       for (const { order, seen } of orders) {
@@ -141,15 +139,6 @@ export class StatsActor extends DurableObject<Env> {
 
   #contributions(orderIds: string[]): Map<string, Contribution> {
     return new Map(this.#exec<ContributionRow>(SQL.contributions, JSON.stringify(orderIds)).map(fromRow));
-  }
-
-  #metered<Result>(work: () => Result): Result {
-    this.#meter.add({ requests: 1 });
-    try {
-      return work();
-    } finally {
-      this.#meter.flush();
-    }
   }
 
   #exec<Row extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): Row[] {

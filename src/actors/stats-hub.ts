@@ -48,36 +48,30 @@ export class StatsHub extends DurableObject<Env> {
 
   /** Takes over every report that is newer than what is known of its shard, in any order; the others change nothing. */
   async merge(reports: ShardReport[]): Promise<void> {
-    this.#meter.add({ requests: 1 });
-    const shards = { ...this.#state.shards };
-    for (const { shard, revision, tally } of z.array(ShardReport).parse(reports)) {
-      if (revision > (shards[shard]?.revision ?? 0)) shards[shard] = { revision, tally };
-    }
-    const changed = Object.keys(shards).some((shard) => shards[shard] !== this.#state.shards[shard]);
-    if (changed) {
+    await this.#meter.request(async () => {
+      const shards = { ...this.#state.shards };
+      for (const { shard, revision, tally } of z.array(ShardReport).parse(reports)) {
+        if (revision > (shards[shard]?.revision ?? 0)) shards[shard] = { revision, tally };
+      }
+      const changed = Object.keys(shards).some((shard) => shards[shard] !== this.#state.shards[shard]);
+      if (!changed) return;
       this.#save({ seq: this.#state.seq + 1, shards });
       await this.#show();
-    }
-    this.#meter.flush();
+    });
   }
 
   /** @param at milliseconds; rates are those of the minutes before it */
   snapshot(at: number = now()): StatsSnapshot {
-    this.#meter.add({ requests: 1 });
-    this.#meter.flush();
-    return this.#snapshot(at);
+    return this.#meter.request(() => this.#snapshot(at));
   }
 
   /** `GET …/live?after=N` with an upgrade to WebSocket; the frames are `StatsFrame`s. Anything else gets a problem. */
   override async fetch(request: Request): Promise<Response> {
-    this.#meter.add({ requests: 1 });
-    const resume = readResume(new URL(request.url).searchParams.get("after"));
-    const response =
-      resume.outcome === "refused"
-        ? problem(422, "invalid-request", "The request does not fit the contract", resume.detail)
-        : await this.#connect(request, resume);
-    this.#meter.flush();
-    return response;
+    return this.#meter.request(async () => {
+      const resume = readResume(new URL(request.url).searchParams.get("after"));
+      if (resume.outcome === "refused") return problem(422, "invalid-request", "The request does not fit the contract", resume.detail);
+      return this.#connect(request, resume);
+    });
   }
 
   override webSocketMessage(socket: WebSocket): void {
@@ -86,10 +80,10 @@ export class StatsHub extends DurableObject<Env> {
 
   /** Shows the state of before at a later time. It needs no number of its own, and so no row. */
   override async alarm(): Promise<void> {
-    this.#meter.add({ requests: 1 });
-    this.#tickAt = 0;
-    await this.#show();
-    this.#meter.flush();
+    await this.#meter.request(async () => {
+      this.#tickAt = 0;
+      await this.#show();
+    });
   }
 
   async #connect(request: Request, resume: Exclude<Resume, { outcome: "refused" }>): Promise<Response> {

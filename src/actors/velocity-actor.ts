@@ -32,17 +32,18 @@ export class VelocityActor extends DurableObject<Env> {
    * @param at milliseconds; of a repeat, the first one's time stands
    */
   record(orderId: string, at: number): number {
-    this.#meter.add({ requests: 1, rowsRead: 1 });
-    const before = Remembered.parse(this.#kv.get(KEY) ?? []);
-    const seenAt = before.find(([seen]) => seen === orderId)?.[1];
-    const after = seenAt === undefined ? remember(before, orderId, at) : before;
-    if (after !== before) {
-      this.#kv.put(KEY, after);
-      this.#meter.add({ rowsWritten: 1 });
-    }
-    this.#meter.flush();
-    const end = seenAt ?? at;
-    return after.filter(([, time]) => time > end - RISK_LIMITS.velocityWindowMs && time <= end).length;
+    return this.#meter.request(() => {
+      this.#meter.add({ rowsRead: 1 });
+      const before = Remembered.parse(this.#kv.get(KEY) ?? []);
+      const seenAt = before.find(([seen]) => seen === orderId)?.[1];
+      const after = seenAt === undefined ? remember(before, orderId, at) : before;
+      if (after !== before) {
+        this.#kv.put(KEY, after);
+        this.#meter.add({ rowsWritten: 1 });
+      }
+      const end = seenAt ?? at;
+      return after.filter(([, time]) => time > end - RISK_LIMITS.velocityWindowMs && time <= end).length;
+    });
   }
 }
 

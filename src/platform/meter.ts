@@ -33,6 +33,21 @@ export class Meter {
     }
   }
 
+  /** Counts and logs one billed request of an actor, with all that `work` adds while it runs or is waited for. */
+  request<Result>(work: () => Result): Result {
+    this.add({ requests: 1 });
+    let result: Result;
+    try {
+      result = work();
+    } catch (error) {
+      this.flush();
+      throw error;
+    }
+    if (result instanceof Promise) return result.finally(() => this.flush()) as Result;
+    this.flush();
+    return result;
+  }
+
   /** Logs what was counted since the last call. */
   flush(): void {
     if (this.#enabled) log.info("units", { source: this.#source, ...this.#units });

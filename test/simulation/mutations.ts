@@ -67,14 +67,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "epoch-in-key",
     bug: "the key of a call differs from attempt to attempt",
-    file: "actors/order-process.ts",
+    file: "actors/attempt.ts",
     snippet: "round === 1 ? `${order.orderId}:${step}` :",
     planted: "round === 1 ? `${order.orderId}:${step}:${epoch}` :",
   },
   {
     name: "round-not-in-key",
     bug: "another undo, or a corrected request, goes out under the old key",
-    file: "actors/order-process.ts",
+    file: "actors/attempt.ts",
     snippet: "`${order.orderId}:${step}:${round}`",
     planted: "`${order.orderId}:${step}`",
   },
