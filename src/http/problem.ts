@@ -12,7 +12,7 @@ const PROBLEMS = {
   "unsupported-media-type": [415, "The body must be application/json"],
   "body-too-large": [413, "The body is too large"],
   "missing-idempotency-key": [400, "An Idempotency-Key is required"],
-  "idempotency-key-reused": [422, "The Idempotency-Key was used for another order"],
+  "idempotency-key-reused": [422, "The Idempotency-Key was used for something else"],
   unauthorized: [401, "A valid API key is required"],
   forbidden: [403, "The API key lacks a scope"],
   "not-found": [404, "There is nothing here"],
