@@ -10,6 +10,7 @@ import { type Diagnosis, diagnose } from "../domain/diagnosis.ts";
 import { lanesFrom } from "../domain/lanes.ts";
 import type { OrderState } from "../domain/order.ts";
 import { openSteps } from "../domain/progress.ts";
+import type { Backlog } from "../domain/routing.ts";
 import type { Env } from "../env.ts";
 import { historyVersion } from "../history/queries.ts";
 import { now, random } from "../platform/ambient.ts";
@@ -21,7 +22,7 @@ import { providersFrom } from "../providers/index.ts";
 import { OPERATIONS } from "../providers/ports.ts";
 import { breakersFrom } from "./breakers.ts";
 import { sendChange } from "./changes.ts";
-import { laneQueue } from "./lane-queue.ts";
+import { backlogOf, laneQueue, QUEUE_DEADLINE_MS } from "./lane-queue.ts";
 import { type AdvanceResult, type CommandResult, type OrderPorts, OrderProcess, type PlaceResult, type Poked } from "./order-process.ts";
 
 const SCHEMA = ["CREATE TABLE journal (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT"] as const;
@@ -30,9 +31,6 @@ const SQL = {
   read: "SELECT version, at, events FROM journal ORDER BY version",
   append: "INSERT INTO journal (version, at, events) VALUES (?, ?, ?)",
 } as const;
-
-/** A queue that takes longer is given up: the platform has been seen to hang for a minute, and an alarm stands in for every message. */
-const QUEUE_DEADLINE_MS = 5_000;
 
 /** What became of a submission; whoever submitted knows the rest. */
 export interface Placement {
@@ -92,8 +90,10 @@ export class OrderActor extends DurableObject<Env> {
   async diagnosis(tenant: string): Promise<Diagnosis | null> {
     return this.#with(async ({ state, isRunning }) => {
       if (state?.order.tenant !== tenant) return null;
-      const [alarmAt, provider] = await Promise.all([this.ctx.storage.getAlarm(), this.#barredFrom(state)]);
-      return diagnose(state, this.#journal(), { now: now(), alarmAt, running: isRunning, provider });
+      const asked = Promise.all([this.ctx.storage.getAlarm(), this.#barredFrom(state), this.#backlogOf(state)]);
+      const [alarmAt, provider, backlog] = await asked;
+      const circumstances = { now: now(), alarmAt, running: isRunning, provider, backlog };
+      return diagnose(state, this.#journal(), circumstances, lanesFrom(this.env.LANES)[state.priority]);
     });
   }
 
@@ -131,6 +131,11 @@ export class OrderActor extends DurableObject<Env> {
       .view()
       .catch(() => null);
     return view && { name: view.provider, breaker: view.breaker, waiting: view.waiting };
+  }
+
+  /** What waits in the lane of an order that has not begun, when the queue can be asked. */
+  async #backlogOf({ status, priority }: OrderState): Promise<Backlog | null> {
+    return status === "accepted" ? backlogOf(this.env, priority).catch(() => null) : null;
   }
 
   #with<Result>(work: (process: OrderProcess) => Promise<Result>): Promise<Result> {
@@ -185,8 +190,8 @@ export class OrderActor extends DurableObject<Env> {
       deadLetter: async (letter) => void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),
       oldestInLane: async (priority) => {
-        const { oldestMessageTimestamp } = await within(QUEUE_DEADLINE_MS, "measuring a lane", laneQueue(env, priority).metrics());
-        return oldestMessageTimestamp?.getTime() ?? null;
+        const { messages, ageMs } = await backlogOf(env, priority);
+        return messages > 0 ? now() - ageMs : null;
       },
       background: (work) => ctx.waitUntil(work),
       log: (level, event, fields) => log[level](event, fields),

@@ -126,6 +126,9 @@ export const DiagnosisView = z
     provider: z
       .object({ name: ProviderName, state: z.enum(["closed", "open", "half_open", "paused"]), since: Instant.nullable(), waiting: z.int() })
       .nullable(),
+    lane: z.object({ waiting: z.int(), oldestMs: z.int(), deferredShare: z.number(), deferredUpToMs: z.int() }).nullable().meta({
+      description: "The lane that it waits in: hints there, age of the oldest, share of starts that are put off, and by how much.",
+    }),
     nextWakeAt: Instant.nullable().meta({ description: "When the order looks for itself, whatever else happens." }),
     attempts: z.array(
       z.object({

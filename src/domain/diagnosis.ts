@@ -5,8 +5,10 @@
 import type { Commit, OrderEvent } from "../contract/events.ts";
 import type { OrderStatus, ProviderName, Step } from "../contract/order.ts";
 import type { BreakerState } from "./breaker.ts";
+import type { Lane } from "./lanes.ts";
 import { isAtRest, type OrderState, type StepState } from "./order.ts";
 import { openSteps, plan, stageDeadlineOf } from "./progress.ts";
+import { type Backlog, deferralOf, pressureOf } from "./routing.ts";
 import { nextStage } from "./tracks.ts";
 
 export type Situation =
@@ -41,6 +43,8 @@ export interface Diagnosis {
   /** The steps that are out, due or waiting. */
   readonly steps: readonly Step[];
   readonly provider: { readonly name: ProviderName; readonly breaker: BreakerState; readonly waiting: number } | null;
+  /** The lane it waits in, and how starts there are deferred just now; null when it waits in none or the lane is not known. */
+  readonly lane: (Backlog & ReturnType<typeof deferralOf>) | null;
   /** When it looks for itself, whatever else happens; null when it waits for nothing but a person, or is at rest. */
   readonly nextWakeAt: number | null;
   readonly attempts: readonly Attempt[];
@@ -56,13 +60,16 @@ export interface Circumstances {
   readonly running: boolean;
   /** The breaker that bars the order, when one does and it could be asked. */
   readonly provider: Diagnosis["provider"];
+  /** The backlog of the order's lane, when it waits there and the queue could be asked. */
+  readonly backlog: Backlog | null;
 }
 
 /** Attempts shown; an order that has had more shows its newest ones. */
 const MAX_ATTEMPTS = 50;
 
-export function diagnose(state: OrderState, journal: readonly Commit[], circumstances: Circumstances): Diagnosis {
+export function diagnose(state: OrderState, journal: readonly Commit[], circumstances: Circumstances, lane: Lane): Diagnosis {
   const situation = situationOf(state, circumstances);
+  const { backlog } = circumstances;
   const open = openSteps(state);
   const diagnosis = {
     status: state.status,
@@ -71,6 +78,7 @@ export function diagnose(state: OrderState, journal: readonly Commit[], circumst
     since: sinceOf(state, situation),
     steps: open.map(([name]) => name),
     provider: situation === "waiting_for_provider" ? circumstances.provider : null,
+    lane: situation === "in_lane" && backlog ? { ...backlog, ...deferralOf(state.priority, pressureOf(backlog, lane)) } : null,
     nextWakeAt: circumstances.alarmAt,
     attempts: journal.flatMap(({ at, events }) => events.flatMap((event) => attemptOf(event, at))).slice(-MAX_ATTEMPTS),
     actions: actionsFor(state, situation),
@@ -170,7 +178,7 @@ function sentenceOf(state: OrderState, diagnosis: Omit<Diagnosis, "sentence">, {
   const retries = openSteps(state).filter(([, step]) => step.phase === "failed");
   switch (diagnosis.situation) {
     case "in_lane":
-      return `Waiting for its turn in the ${state.priority} lane ${since}; under pressure a start is deferred by up to 30 s.${undoing} ${wake}`;
+      return `Waiting for its turn in the ${state.priority} lane ${since}; ${laneInWords(diagnosis.lane)}.${undoing} ${wake}`;
     case "running":
       return `Its calls are out now: ${steps}.${undoing} Each is given up after 10 s and tried again. ${wake}`;
     case "between_steps":
@@ -192,6 +200,14 @@ function sentenceOf(state: OrderState, diagnosis: Omit<Diagnosis, "sentence">, {
     case "at_rest":
       return `At rest ${since}: ${state.status}${state.ending ? ` (${state.ending.reason})` : ""}. Nothing is left to do.`;
   }
+}
+
+function laneInWords(lane: Diagnosis["lane"]): string {
+  if (!lane) return "how many wait there is not known";
+  const waiting = `${lane.messages} ${lane.messages === 1 ? "hint waits" : "hints wait"} there, the oldest for ${span(lane.ageMs)}`;
+  if (lane.probability === 0) return waiting;
+  const share = Math.round(100 * lane.probability);
+  return `${waiting}; the lane is so full that ${share} % of starts are put off by up to ${Math.ceil(lane.upToSeconds)} s`;
 }
 
 const retryOf =

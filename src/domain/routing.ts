@@ -34,15 +34,21 @@ export function pressureOf({ messages, ageMs }: Backlog, lane: Pick<Lane, "capac
 }
 
 /**
- * Expedited orders start at once, always. Standard orders are deferred with a probability that rises from 0 to 1 as
- * pressure rises from 0.5 to 1, by a delay that is uniform up to a bound that rises with it: a burst is spread out
- * instead of being worked off at the expense of everything else.
+ * How starts in a lane are deferred: with which probability, which rises from 0 to 1 as pressure rises from 0.5 to 1, and
+ * by up to how many seconds, which rises with it. Expedited orders start at once, always.
+ */
+export function deferralOf(priority: Priority, pressure: number): { readonly probability: number; readonly upToSeconds: number } {
+  const strain = priority === "expedited" ? 0 : Math.min(1, Math.max(0, (pressure - CALM) / (1 - CALM)));
+  return { probability: strain, upToSeconds: strain * MAX_DEFERRAL_SECONDS };
+}
+
+/**
+ * An order's lane and how long its start is put off, uniform up to the bound of `deferralOf`: a burst is spread out instead
+ * of being worked off at the expense of everything else.
  * @param pressure how full the standard lane is, see `pressureOf`
  * @param random two uniform draws in [0, 1): whether, and how long
  */
 export function routeByPriority(order: { priority: Priority }, pressure: number, random: readonly [number, number]): Route {
-  if (order.priority === "expedited") return { lane: "expedited", delaySeconds: 0 };
-  const strain = Math.min(1, Math.max(0, (pressure - CALM) / (1 - CALM)));
-  const deferred = random[0] < strain;
-  return { lane: "standard", delaySeconds: deferred ? Math.ceil(random[1] * strain * MAX_DEFERRAL_SECONDS) : 0 };
+  const { probability, upToSeconds } = deferralOf(order.priority, pressure);
+  return { lane: order.priority, delaySeconds: random[0] < probability ? Math.ceil(random[1] * upToSeconds) : 0 };
 }

@@ -67,7 +67,7 @@ export function timelineOf(id: string, journal: readonly Commit[]): z.infer<type
 }
 
 export function diagnosisOf(id: string, diagnosis: Diagnosis): z.infer<typeof DiagnosisView> {
-  const { provider } = diagnosis;
+  const { provider, lane } = diagnosis;
   return {
     ...diagnosis,
     id,
@@ -78,6 +78,12 @@ export function diagnosisOf(id: string, diagnosis: Diagnosis): z.infer<typeof Di
       state: provider.breaker.state,
       since: "since" in provider.breaker ? iso(provider.breaker.since) : null,
       waiting: provider.waiting,
+    },
+    lane: lane && {
+      waiting: lane.messages,
+      oldestMs: lane.ageMs,
+      deferredShare: lane.probability,
+      deferredUpToMs: Math.round(lane.upToSeconds * 1_000),
     },
     nextWakeAt: isoOrNull(diagnosis.nextWakeAt),
     attempts: diagnosis.attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),

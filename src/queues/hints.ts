@@ -2,7 +2,7 @@
  * Sends hints to their lanes. A hint that cannot be sent is logged and forgotten: the order's alarm stands in for it, so
  * the caller is never kept waiting and never fails.
  */
-import { laneQueue } from "../actors/lane-queue.ts";
+import { backlogFrom, laneQueue, QUEUE_DEADLINE_MS } from "../actors/lane-queue.ts";
 import type { Hint } from "../contract/messages.ts";
 import type { Priority } from "../contract/order.ts";
 import { lanesFrom } from "../domain/lanes.ts";
@@ -16,9 +16,6 @@ import { Outbox } from "../platform/outbox.ts";
 
 /** A backlog measured longer ago than this says nothing about the present. */
 const BACKLOG_FRESH_MS = 10_000;
-
-/** A send that takes longer is given up: the platform has been seen to hang for a minute. */
-const SEND_TIMEOUT_MS = 5_000;
 
 /** What the last send to a lane from this isolate said of its backlog: free, and recent wherever there is load. */
 const backlogs = new Map<Priority, Backlog & { readonly at: number }>();
@@ -40,9 +37,8 @@ export async function sendHints(env: Env, hints: readonly Hint[]): Promise<void>
 async function sendBatch(env: Env, lane: Priority, batch: readonly MessageSendRequest<Hint>[]): Promise<void> {
   const meter = new Meter(`producer orders-${lane}`, env);
   try {
-    const sent = await within(SEND_TIMEOUT_MS, "sending hints", laneQueue(env, lane).sendBatch(batch));
-    const { backlogCount, oldestMessageTimestamp } = sent.metadata.metrics;
-    backlogs.set(lane, { messages: backlogCount, ageMs: oldestMessageTimestamp ? now() - oldestMessageTimestamp.getTime() : 0, at: now() });
+    const sent = await within(QUEUE_DEADLINE_MS, "sending hints", laneQueue(env, lane).sendBatch(batch));
+    backlogs.set(lane, { ...backlogFrom(sent.metadata.metrics), at: now() });
     meter.add({ queueOperations: batch.length });
   } catch (error) {
     for (const { body } of batch) log.warn("hint.lost", { orderId: body.orderId, lane, trace: body.trace, error: excerpt(error) });

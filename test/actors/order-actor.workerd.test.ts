@@ -28,6 +28,13 @@ describe("When an order is placed", () => {
     });
   });
 
+  it("knows what waits in its lane", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    const lane = { messages: expect.any(Number), ageMs: expect.any(Number), probability: 0 };
+    expect(await stub().diagnosis("shop")).toMatchObject({ situation: "in_lane", lane });
+  });
+
   it("is one order, however often and however concurrently it is placed", async () => {
     const { order, stub } = await newOrder();
     const results = await Promise.all(Array.from({ length: 50 }, () => stub().place(order)));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Commit, OrderEvent } from "../../src/contract/events.ts";
 import { type Circumstances, diagnose } from "../../src/domain/diagnosis.ts";
+import { LANES } from "../../src/domain/lanes.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
 import { accepted, confirmed, failed, firstGroupDone, started, stateAfter, succeeded, T0 } from "../support/orders.ts";
 
@@ -8,7 +9,8 @@ const NOW = T0 + 60_000;
 
 function diagnosed(commits: OrderEvent[][], circumstances: Partial<Circumstances> = {}) {
   const journal: Commit[] = commits.map((events, index) => ({ version: index + 1, at: T0 + index * 1_000, events }));
-  return diagnose(stateAfter(...commits), journal, { now: NOW, alarmAt: NOW + 20_000, running: false, provider: null, ...circumstances });
+  const usual = { now: NOW, alarmAt: NOW + 20_000, running: false, provider: null, backlog: null };
+  return diagnose(stateAfter(...commits), journal, { ...usual, ...circumstances }, LANES.standard);
 }
 
 const cancelling: OrderEvent = { type: "CancellationRequested", by: "ada" };
@@ -20,6 +22,19 @@ describe("The diagnosis of an order", () => {
       situation: "in_lane",
       actions: ["expedite", "cancel"],
       sentence: expect.stringMatching(/standard lane since 08:26:00 UTC.*looks for itself in 20 s/),
+    }));
+
+  it("in its lane says what waits there with it", () =>
+    expect(diagnosed([accepted()], { backlog: { messages: 214, ageMs: 33_000 } })).toMatchObject({
+      lane: { messages: 214, ageMs: 33_000, probability: 0 },
+      sentence: expect.stringContaining("214 hints wait there, the oldest for 33 s."),
+    }));
+
+  it("in a full lane says that starts are put off, how many and by how much", () =>
+    expect(diagnosed([accepted()], { backlog: { messages: 7_500, ageMs: 33_000 } })).toMatchObject({
+      situation: "in_lane",
+      lane: { probability: 0.5, upToSeconds: 15 },
+      sentence: expect.stringContaining("the lane is so full that 50 % of starts are put off by up to 15 s."),
     }));
 
   it("whose calls are out says which", () =>
