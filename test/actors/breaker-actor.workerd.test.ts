@@ -67,8 +67,8 @@ describe("The breaker of a provider", () => {
     expect(await breaker("fulfilment").admit("second", "standard", 0)).toMatchObject({ admitted: false });
     expect(await breaker("fulfilment").admit("first", "expedited", 1)).toMatchObject({ admitted: true });
     expect(await breaker("fulfilment").probed("first", true)).toEqual({ state: "closed" });
-    await runDurableObjectAlarm(breaker("fulfilment"));
-    expect(await breaker("fulfilment").view()).toMatchObject({ breaker: { state: "closed" }, waiting: 0 });
+    // The alarm is due at once, so the platform lets it go off by itself.
+    await expect.poll(() => breaker("fulfilment").view()).toMatchObject({ breaker: { state: "closed" }, waiting: 0 });
   });
 
   it("sends a standard order that is to try through the expedited queue, past any backlog", async () => {
@@ -154,7 +154,6 @@ describe("An order whose provider is barred", () => {
     expect((await stub().view("shop"))?.steps.route).toMatchObject({ phase: "barred", failures: 0, epoch: 1 });
     await runInDurableObject(stub(), async (_, { storage }) => expect(await storage.getAlarm()).toBeGreaterThan(Date.now() + 5_000));
     await breaker("fulfilment").resume();
-    await runDurableObjectAlarm(breaker("fulfilment"));
     await expect.poll(async () => (await stub().view("shop"))?.status, { timeout: 10_000 }).toBe("confirmed");
   });
 });
