@@ -10,13 +10,21 @@ import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import type { Admission, Breakers } from "../providers/ports.ts";
+import type { Admission, Breakers, WaitingOrder } from "../providers/ports.ts";
 
 /** After this a belief that a provider works is renewed, beside the call and not before it. A pause takes this long to reach every isolate. */
 const BELIEF_MS = 5_000;
 
 /** An order waits no longer than this to learn whether it may call. */
 const ADMISSION_DEADLINE_MS = 2_000;
+
+/** What an isolate asks of a breaker's actor. Each of these rejects when the actor does not answer. */
+export interface AskedBreaker {
+  state(): Promise<BreakerState>;
+  admit(order: WaitingOrder): Promise<Admission & { readonly breaker: BreakerState }>;
+  trip(why: string): Promise<BreakerState>;
+  probed(orderId: string, worked: boolean): Promise<BreakerState>;
+}
 
 interface Belief {
   breaker: BreakerState;
@@ -25,43 +33,70 @@ interface Belief {
   firstFailureAt: number;
 }
 
-const beliefs = new Map<ProviderName, Belief>();
+type Beliefs = Map<ProviderName, Belief>;
+
+const ofThisIsolate: Beliefs = new Map();
 
 export function breakersFrom(env: Env): Breakers {
-  const actor = (provider: ProviderName) => env.BREAKERS.getByName(provider);
+  const actor = (provider: ProviderName): AskedBreaker => {
+    const stub = env.BREAKERS.getByName(provider);
+    return {
+      state: async () => (await stub.view()).breaker,
+      admit({ orderId, priority, placedAt }) {
+        const asked: ReturnType<AskedBreaker["admit"]> = stub.admit(orderId, priority, placedAt);
+        return within(ADMISSION_DEADLINE_MS, `asking the breaker of ${provider}`, asked);
+      },
+      trip: (why) => stub.trip(why),
+      probed: (orderId, worked) => stub.probed(orderId, worked),
+    };
+  };
+  return breakersOf(ofThisIsolate, {
+    actor,
+    now,
+    unanswered: (provider, error) => log.warn("breaker.unknown", { provider, error: excerpt(error) }),
+  });
+}
 
+/** @param beliefs of the isolate, which all its orders share */
+export function breakersOf(
+  beliefs: Beliefs,
+  {
+    actor,
+    now,
+    unanswered,
+  }: { actor(provider: ProviderName): AskedBreaker; now(): number; unanswered(provider: ProviderName, error: unknown): void },
+): Breakers {
   function believe(provider: ProviderName, breaker: BreakerState): void {
     const { failures = 0, firstFailureAt = 0 } = beliefs.get(provider) ?? {};
     beliefs.set(provider, { breaker, readAt: now(), failures, firstFailureAt });
   }
 
-  /** Asks the actor and believes it; an actor that does not answer is logged and changes nothing. */
-  async function consult(provider: ProviderName, question: () => Promise<BreakerState>): Promise<void> {
+  /** Asks the actor and believes it; an actor that does not answer changes nothing. */
+  async function consult(provider: ProviderName, question: (actor: AskedBreaker) => Promise<BreakerState>): Promise<void> {
     try {
-      believe(provider, await question());
+      believe(provider, await question(actor(provider)));
     } catch (error) {
-      log.warn("breaker.unknown", { provider, error: excerpt(error) });
+      unanswered(provider, error);
     }
   }
 
   return {
-    async admit(provider, { orderId, priority, placedAt }, probe): Promise<Admission> {
+    async admit(provider, order, probe): Promise<Admission> {
       const belief = beliefs.get(provider);
       const stale = belief === undefined || now() - belief.readAt > BELIEF_MS;
       if (!probe && (belief === undefined || belief.breaker.state === "closed")) {
         if (stale) {
           believe(provider, belief?.breaker ?? CLOSED);
-          void consult(provider, async () => (await actor(provider).view()).breaker);
+          void consult(provider, (actor) => actor.state());
         }
         return { admitted: true };
       }
       try {
-        const asked: Promise<Admission & { readonly breaker: BreakerState }> = actor(provider).admit(orderId, priority, placedAt);
-        const { breaker, ...admission } = await within(ADMISSION_DEADLINE_MS, `asking the breaker of ${provider}`, asked);
+        const { breaker, ...admission } = await actor(provider).admit(order);
         believe(provider, breaker);
         return admission;
       } catch (error) {
-        log.warn("breaker.unknown", { provider, orderId, error: excerpt(error) });
+        unanswered(provider, error);
         return { admitted: true };
       }
     },
@@ -70,7 +105,7 @@ export function breakersFrom(env: Env): Breakers {
       const belief = beliefs.get(provider);
       if (!belief) return;
       if (belief.breaker.state !== "closed") {
-        void consult(provider, () => actor(provider).probed(orderId, worked));
+        void consult(provider, (actor) => actor.probed(orderId, worked));
         return;
       }
       if (worked) {
@@ -82,7 +117,7 @@ export function breakersFrom(env: Env): Breakers {
       belief.failures++;
       if (belief.failures < TRIP_AFTER) return;
       belief.failures = 0;
-      void consult(provider, () => actor(provider).trip(detail));
+      void consult(provider, (actor) => actor.trip(detail));
     },
   };
 }

@@ -189,10 +189,7 @@ export class OrderActor extends DurableObject<Env> {
       hint: async (hint) => void (await within(QUEUE_DEADLINE_MS, "sending a hint", laneQueue(env, hint.priority).send(hint))),
       deadLetter: async (letter) => void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),
-      oldestInLane: async (priority) => {
-        const { messages, ageMs } = await backlogOf(env, priority);
-        return messages > 0 ? now() - ageMs : null;
-      },
+      backlog: (priority) => backlogOf(env, priority),
       background: (work) => ctx.waitUntil(work),
       log: (level, event, fields) => log[level](event, fields),
     };

@@ -23,6 +23,7 @@ import {
 import type { Lane } from "../domain/lanes.ts";
 import { apply, fold, type OrderState, summarize } from "../domain/order.ts";
 import { follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
+import type { Backlog } from "../domain/routing.ts";
 import { excerpt, type LogEvent, type LogFields } from "../platform/log.ts";
 import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../providers/ports.ts";
 import { attempt, type Clock } from "./attempt.ts";
@@ -64,8 +65,8 @@ export interface OrderPorts {
   deadLetter(letter: DeadLetter): Promise<void>;
   /** The version that the history shows, or null when it has none; rejects when it does not answer. */
   historyVersion(orderId: string): Promise<number | null>;
-  /** When the oldest message in a lane was sent, or null for an empty lane; rejects when nobody knows. */
-  oldestInLane(priority: Priority): Promise<number | null>;
+  /** What waits in a lane; rejects when nobody knows. */
+  backlog(priority: Priority): Promise<Backlog>;
   /** Goes on after the answer has been given. */
   background(work: Promise<unknown>): void;
   log(level: "info" | "warn" | "error", event: LogEvent, fields: LogFields): void;
@@ -311,9 +312,9 @@ export class OrderProcess {
   async #isQueued(now: number): Promise<boolean> {
     const { priority, placedAt } = this.#current;
     if (this.#current.status !== "accepted" || priority === "expedited") return false;
-    const oldest = await this.#ports.oldestInLane(priority).catch(() => null);
-    const queued = oldest !== null && oldest <= placedAt;
-    if (queued) this.#log("info", "order.alarm", { waiting: "queued", laneAgeMs: now - oldest });
+    const backlog = await this.#ports.backlog(priority).catch(() => null);
+    const queued = backlog !== null && backlog.messages > 0 && backlog.ageMs >= now - placedAt;
+    if (queued) this.#log("info", "order.alarm", { waiting: "queued", laneAgeMs: backlog.ageMs });
     return queued;
   }
 

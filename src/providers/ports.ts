@@ -72,10 +72,18 @@ export type Recorders = Readonly<Record<ProviderName, Recorder>>;
 /** Whether a provider may be called for an order now. A barred order is remembered and gets a hint when the way is free. */
 export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly since: number; readonly recheckAt: number };
 
+/** An order as a breaker remembers it: enough to let those that wait go by lane and age. */
+export interface WaitingOrder {
+  readonly orderId: string;
+  readonly priority: Priority;
+  /** Milliseconds. */
+  readonly placedAt: number;
+}
+
 /** The circuit breakers of all providers, as one order's run sees them. Neither call ever rejects. */
 export interface Breakers {
   /** @param probe the order was chosen to try out this provider while it is barred for others */
-  admit(provider: ProviderName, order: { orderId: string; priority: Priority; placedAt: number }, probe: boolean): Promise<Admission>;
+  admit(provider: ProviderName, order: WaitingOrder, probe: boolean): Promise<Admission>;
   /** What became of a call. A refusal is an answer, so it counts as success here. */
   report(provider: ProviderName, orderId: string, worked: boolean, detail: string): void;
 }

@@ -3,12 +3,14 @@
  * at least once, and processes that die at any of their awaits. Each runs the unmodified `OrderProcess`; what the shell
  * around it does in `actors/order-actor.ts` is done here again. It decides nothing about orders.
  */
+
 import { type AdvanceResult, type OrderPorts, OrderProcess } from "../../src/actors/order-process.ts";
 import { Commit } from "../../src/contract/events.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { Cause, OrderStatus, Priority } from "../../src/contract/order.ts";
 import { LANES } from "../../src/domain/lanes.ts";
 import { apply, attentionOf, fold, isAtRest, type OrderState } from "../../src/domain/order.ts";
+import type { Backlog } from "../../src/domain/routing.ts";
 import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../src/providers/ports.ts";
 import type { Context } from "./context.ts";
 import { stranded } from "./laws.ts";
@@ -22,7 +24,7 @@ export interface Surroundings {
   hint(hint: Hint): Promise<void>;
   deadLetter(letter: DeadLetter): Promise<void>;
   historyVersion(orderId: string): Promise<number | null>;
-  oldestInLane(priority: Priority): Promise<number | null>;
+  backlog(priority: Priority): Promise<Backlog>;
   /** Whether the history shows this version of an order. */
   isKnown(orderId: string, version: number): boolean;
 }
@@ -239,7 +241,11 @@ export class Actors {
       hint: (hint) => gated(() => around.hint(hint)),
       deadLetter: (letter) => gated(() => around.deadLetter(letter)),
       historyVersion: (orderId) => gated(() => this.#mayDie(caller, around.historyVersion(orderId))),
-      oldestInLane: (priority) => gated(() => around.oldestInLane(priority)),
+      backlog: (priority) =>
+        gated(async () => {
+          const { messages, ageMs } = await around.backlog(priority);
+          return { messages, ageMs: ageMs + skewMs };
+        }),
       background: (work) => void this.#while(incarnation, "background work", () => work),
       log: () => {},
     };

@@ -1,41 +1,18 @@
 /**
- * The circuit breakers as the actor of each and every isolate's beliefs about it make them: the rules of
- * `domain/breaker.ts` with the shells of `actors/breakers.ts` and `actors/breaker-actor.ts` done again in simulated time.
+ * The circuit breakers: what isolates believe of them is the code of `actors/breakers.ts`, the actor of each is the rules of
+ * `domain/breaker.ts` with the shell of `actors/breaker-actor.ts` done again in simulated time.
  */
+import { type AskedBreaker, breakersOf } from "../../src/actors/breakers.ts";
 import type { Hint } from "../../src/contract/messages.ts";
-import type { Priority, ProviderName } from "../../src/contract/order.ts";
-import {
-  type BreakerState,
-  breakerDeadline,
-  CLOSED,
-  mayCall,
-  probe,
-  probed,
-  TRIP_AFTER,
-  TRIP_WITHIN_MS,
-  trip,
-} from "../../src/domain/breaker.ts";
-import type { Admission, Breakers } from "../../src/providers/ports.ts";
+import type { ProviderName } from "../../src/contract/order.ts";
+import { type BreakerState, breakerDeadline, CLOSED, mayCall, probe, probed, trip } from "../../src/domain/breaker.ts";
+import type { Admission, Breakers, WaitingOrder } from "../../src/providers/ports.ts";
 import type { Context } from "./context.ts";
 
-const BELIEF_MS = 5_000;
 const RECHECK_MS = 60_000;
 const DRAIN_BATCH = 50;
 const DRAIN_EVERY_MS = 1_000;
 const REQUEST_MS = [1, 60] as const;
-
-interface Waiting {
-  readonly orderId: string;
-  readonly priority: Priority;
-  readonly placedAt: number;
-}
-
-interface Belief {
-  breaker: BreakerState;
-  readAt: number;
-  failures: number;
-  firstFailureAt: number;
-}
 
 export class SimulatedBreakers {
   readonly #context: Context;
@@ -51,9 +28,26 @@ export class SimulatedBreakers {
   isolate(index: number): Breakers {
     const known = this.#isolates.get(index);
     if (known) return known;
-    const breakers = breakersOf(this.#context, (provider) => this.of(provider));
+    const { loop } = this.#context;
+    const breakers = breakersOf(new Map(), { actor: (provider) => this.#asked(provider), now: () => loop.now, unanswered: () => {} });
     this.#isolates.set(index, breakers);
     return breakers;
+  }
+
+  /** The actor as an isolate reaches it: late, and sometimes not at all. */
+  #asked(provider: ProviderName): AskedBreaker {
+    const context = this.#context;
+    const ask = async <Answer>(question: (model: BreakerModel) => Answer): Promise<Answer> => {
+      await context.pause(context.latency(...REQUEST_MS));
+      if (context.happens("breaker does not answer", context.faults.requestLost)) throw new Error("no answer");
+      return question(this.of(provider));
+    };
+    return {
+      state: () => ask(({ breaker }) => breaker),
+      admit: (order) => ask((model) => model.admit(order)),
+      trip: (why) => ask((model) => model.trip(why)),
+      probed: (orderId, worked) => ask((model) => model.probed(orderId, worked)),
+    };
   }
 
   of(provider: ProviderName): BreakerModel {
@@ -70,7 +64,7 @@ class BreakerModel {
   readonly #context: Context;
   readonly #provider: ProviderName;
   readonly #hint: (hint: Hint) => Promise<void>;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, WaitingOrder>();
   #cancelAlarm: () => void = () => {};
 
   constructor(context: Context, provider: ProviderName, hint: (hint: Hint) => Promise<void>) {
@@ -79,7 +73,7 @@ class BreakerModel {
     this.#hint = hint;
   }
 
-  admit(order: Waiting): Admission & { breaker: BreakerState } {
+  admit(order: WaitingOrder): Admission & { breaker: BreakerState } {
     const { breaker } = this;
     if (mayCall(breaker, order.orderId) || breaker.state === "closed") return { admitted: true, breaker };
     this.#waiting.set(order.orderId, order);
@@ -151,74 +145,14 @@ class BreakerModel {
     if (this.#waiting.size > 0) this.#armFor(this.#context.loop.now + DRAIN_EVERY_MS);
   }
 
-  #send({ orderId, priority }: Waiting, provider?: ProviderName): void {
+  #send({ orderId, priority }: WaitingOrder, provider?: ProviderName): void {
     this.#hint({ orderId, priority, ...(provider && { probe: provider }) }).catch(() => {});
   }
 
-  #first(count: number): Waiting[] {
-    const lane = ({ priority }: Waiting) => (priority === "expedited" ? 0 : 1);
+  #first(count: number): WaitingOrder[] {
+    const lane = ({ priority }: WaitingOrder) => (priority === "expedited" ? 0 : 1);
     return [...this.#waiting.values()]
       .sort((a, b) => lane(a) - lane(b) || a.placedAt - b.placedAt || (a.orderId < b.orderId ? -1 : 1))
       .slice(0, count);
   }
-}
-
-/** What one isolate believes. */
-function breakersOf(context: Context, actor: (provider: ProviderName) => BreakerModel): Breakers {
-  const beliefs = new Map<ProviderName, Belief>();
-  const { loop } = context;
-
-  function believe(provider: ProviderName, breaker: BreakerState): void {
-    const { failures = 0, firstFailureAt = 0 } = beliefs.get(provider) ?? {};
-    beliefs.set(provider, { breaker, readAt: loop.now, failures, firstFailureAt });
-  }
-
-  /** A request to the breaker's actor; null when it was lost. */
-  async function ask<Answer>(question: () => Answer): Promise<Answer | null> {
-    await context.pause(context.latency(...REQUEST_MS));
-    if (context.happens("breaker does not answer", context.faults.requestLost)) return null;
-    return question();
-  }
-
-  async function consult(provider: ProviderName, question: () => BreakerState): Promise<void> {
-    const breaker = await ask(question);
-    if (breaker) believe(provider, breaker);
-  }
-
-  return {
-    async admit(provider, order, isProbe): Promise<Admission> {
-      const belief = beliefs.get(provider);
-      const stale = belief === undefined || loop.now - belief.readAt > BELIEF_MS;
-      if (!isProbe && (belief === undefined || belief.breaker.state === "closed")) {
-        if (stale) {
-          believe(provider, belief?.breaker ?? CLOSED);
-          void consult(provider, () => actor(provider).breaker);
-        }
-        return { admitted: true };
-      }
-      const answer = await ask(() => actor(provider).admit(order));
-      if (answer === null) return { admitted: true };
-      believe(provider, answer.breaker);
-      return answer;
-    },
-
-    report(provider, orderId, worked, detail): void {
-      const belief = beliefs.get(provider);
-      if (!belief) return;
-      if (belief.breaker.state !== "closed") {
-        void consult(provider, () => actor(provider).probed(orderId, worked));
-        return;
-      }
-      if (worked) {
-        belief.failures = 0;
-        return;
-      }
-      if (belief.failures === 0 || loop.now - belief.firstFailureAt > TRIP_WITHIN_MS)
-        Object.assign(belief, { failures: 0, firstFailureAt: loop.now });
-      belief.failures++;
-      if (belief.failures < TRIP_AFTER) return;
-      belief.failures = 0;
-      void consult(provider, () => actor(provider).trip(detail));
-    },
-  };
 }

@@ -2,6 +2,7 @@
  * A queue as the platform promises it and no better: at least once, in no order, with delays; a message that is not
  * acknowledged comes back, and one that came too often goes to the dead letters. Its consumer is given real batches.
  */
+import type { Backlog } from "../../src/domain/routing.ts";
 import type { Context } from "./context.ts";
 import type { Outage, WireFaults } from "./faults.ts";
 
@@ -51,11 +52,10 @@ export class SimulatedQueue<Body> {
     return this.#messages.size;
   }
 
-  /** When the oldest message was sent; null for an empty queue. */
-  get oldest(): number | null {
-    let oldest: number | null = null;
-    for (const { sentAt } of this.#messages) oldest = oldest === null ? sentAt : Math.min(oldest, sentAt);
-    return oldest;
+  get backlog(): Backlog {
+    let { now: oldest } = this.#context.loop;
+    for (const { sentAt } of this.#messages) oldest = Math.min(oldest, sentAt);
+    return { messages: this.#messages.size, ageMs: this.#context.loop.now - oldest };
   }
 
   /** Rejects when the message was not taken; a message that was taken may still be lost. */

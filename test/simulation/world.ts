@@ -103,9 +103,9 @@ class World {
       hint: (hint) => this.#hint(hint),
       deadLetter: (letter) => this.#deadLetters.send(letter),
       historyVersion: (orderId) => this.#projections.versionOf(orderId),
-      oldestInLane: async (priority) => {
+      backlog: async (priority) => {
         if (context.happens("lane does not say", context.faults.hints.refused)) throw new Error("no metrics");
-        return this.#lanes[priority].oldest;
+        return this.#lanes[priority].backlog;
       },
       isKnown: (orderId, version) => this.#projections.history.get(orderId)?.version === version,
     });

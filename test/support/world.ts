@@ -136,7 +136,7 @@ export class World {
         this.historyReads++;
         return this.historyVersion;
       },
-      oldestInLane: async () => this.oldestInLane,
+      backlog: async () => (this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane }),
       background: (work) => void work.catch(() => {}),
       log: () => {},
     };
