@@ -49,9 +49,6 @@ export function attempt(
   });
 }
 
-/** What the steps that succeeded brought back, and what is known of those whose outcome is not. */
-function factsOf(state: OrderState): Partial<Record<Step, StepFacts>> {
-  return Object.fromEntries(
-    Object.entries(state.steps).flatMap(([name, step]) => (step.phase === "succeeded" ? [[name, step.facts]] : [])),
-  );
-}
+/** What the steps brought back, those whose answer came late included: an undo must find what it undoes. */
+const factsOf = ({ steps }: OrderState): Partial<Record<Step, StepFacts>> =>
+  Object.fromEntries(Object.entries(steps).map(([name, { facts }]) => [name, facts]));

@@ -64,8 +64,8 @@ const RESTING: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["completed", "ca
 export const isAtRest = (status: OrderStatus): boolean => RESTING.has(status);
 
 /** The fold. Null is an order that was never placed. */
-export function fold(journal: readonly Commit[], from: OrderState | null = null): OrderState | null {
-  return journal.reduce(apply, from);
+export function fold(journal: readonly Commit[]): OrderState | null {
+  return journal.reduce<OrderState | null>(apply, null);
 }
 
 /** One commit further. */
@@ -117,6 +117,7 @@ export function evolve(state: OrderState | null, event: OrderEvent, at: number):
         ...renewed(state, at),
         status: "cancelling",
         hold: null,
+        stageOverran: false,
         ending: { status: "cancelled", reason: event.reason ?? "requested" },
       };
     case "OrderConfirmed":

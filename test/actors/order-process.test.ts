@@ -138,16 +138,32 @@ describe("When an answer comes after the attempt was given up", () => {
     expect(world.journal.flatMap(({ events }) => events.map(({ type }) => type))).toContain("LateAnswerRecorded");
   });
 
-  it("undoes once more, under another key, what a cancelled order's late answer did", async () => {
+  /** An order that is cancelled while its authorization is out, and whose provider then answers late. */
+  async function cancelledTooLate(): Promise<{ world: World; voidedWith: unknown[] }> {
     const world = new World();
-    world.behaviour = ({ step }) => (step === "authorize" ? "answer_late" : "succeed");
+    const voidedWith: unknown[] = [];
+    world.behaviour = ({ step, facts }) => {
+      if (step === "void") voidedWith.push(facts.authorize);
+      if (step !== "authorize") return "succeed";
+      queueMicrotask(() => world.process.command({ type: "CancelOrder", by: "ada" }));
+      return "answer_late";
+    };
     world.place(placedOrder());
-    const run = world.hint();
-    world.process.command({ type: "CancelOrder", by: "ada" });
-    await run;
+    await world.hint();
     await ringUntilQuiet(world);
+    return { world, voidedWith };
+  }
+
+  it("undoes once more, under another key, what a cancelled order's late answer did", async () => {
+    const { world, voidedWith } = await cancelledTooLate();
     expect(world.state.status).toBe("cancelled");
+    expect(voidedWith).toHaveLength(2);
     checkEffects(world);
+  });
+
+  it("hands what it brought to the undo, which must find what it undoes", async () => {
+    const { voidedWith } = await cancelledTooLate();
+    expect(voidedWith.at(-1)).toEqual({ reference: expect.stringContaining("authorize") });
   });
 });
 

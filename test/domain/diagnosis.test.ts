@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Commit, OrderEvent } from "../../src/contract/events.ts";
 import { type Circumstances, diagnose } from "../../src/domain/diagnosis.ts";
 import { LANES } from "../../src/domain/lanes.ts";
+import { attentionOf } from "../../src/domain/order.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
 import { accepted, confirmed, failed, firstGroupDone, started, stateAfter, succeeded, T0 } from "../support/orders.ts";
 
@@ -111,6 +112,13 @@ describe("The diagnosis of an order", () => {
   it("confirmed names the next stage and its deadline, and later that it overran", () => {
     expect(diagnosed(confirmed())).toMatchObject({ situation: "waiting_for_stage", sentence: expect.stringContaining("picking") });
     expect(diagnosed([...confirmed(), [{ type: "StageOverran", stage: "confirmed" }]])).toMatchObject({ situation: "stage_overran" });
+    const cancelled = stateAfter(
+      ...confirmed(),
+      [{ type: "StageOverran", stage: "confirmed" }],
+      [cancelling],
+      [{ type: "OrderCancelled" }],
+    );
+    expect(attentionOf(cancelled), "whoever cancelled it has looked").toBeNull();
   });
 
   it("at rest says how it ended", () =>
