@@ -12,11 +12,11 @@ import { summarize } from "../domain/order.ts";
 import { type Contribution, SHARDS, shardOf } from "../domain/stats.ts";
 import type { Env } from "../env.ts";
 import { auditPage, countOrdersOf, missingOrders, repairHistory } from "../history/audit.ts";
-import { tenantsOf } from "../history/overdue.ts";
 import { random as dice, now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { type Audit, Auditor } from "./auditor.ts";
+import { someTenants } from "./tenants.ts";
 
 /** Contributions looked through at a time for orders that the history has lost; one question to D1 and no actor each. */
 const WALK = 1_000;
@@ -100,7 +100,7 @@ export async function reconcile(
 /** The nightly look at the day before. It reports and repairs nothing: what drifts, and why, is for a person to see first. */
 export async function reconcileLastDay(env: Env): Promise<void> {
   const at = now();
-  const tenants = await tenantsOf(env.HISTORY, MAX_TENANTS);
+  const tenants = await someTenants(env, MAX_TENANTS, dice);
   const [from, to] = [at - DAY_MS - NIGHTLY_UNTIL_MS, at - NIGHTLY_UNTIL_MS];
   const period = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), repair: false, limit: NIGHTLY_LIMIT };
   for (const tenant of tenants) {

@@ -9,18 +9,18 @@ import { type OrderStatus, TrackName } from "../contract/order.ts";
 import { HOLD_MS } from "../domain/progress.ts";
 import { TRACKS } from "../domain/tracks.ts";
 import type { Env } from "../env.ts";
-import { type OverdueOrder, type OverdueRange, overdueOrders, tenantsOf } from "../history/overdue.ts";
+import { type OverdueOrder, type OverdueRange, overdueOrders } from "../history/overdue.ts";
 import { random as dice, now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { inRounds } from "../platform/rounds.ts";
+import { someTenants } from "./tenants.ts";
 
 /** Orders poked in one sweep, of all tenants together: with 20 at a time, some seconds. */
 const MAX_POKED = 500;
 
 /** Tenants looked at in one sweep; each costs one batch of questions. With more, every sweep begins at another. */
 const MAX_TENANTS = 50;
-const MAX_KNOWN_TENANTS = 10_000;
 
 const POKE_DEADLINE_MS = 10_000;
 
@@ -47,7 +47,7 @@ export interface SweepOptions {
 /** Rejects when the history does not answer; nothing was missed then, only not looked at. */
 export async function sweep(env: Env, { tenant, random = dice, at = now() }: SweepOptions = {}): Promise<SweepReport> {
   const startedAt = now();
-  const tenants = tenant === undefined ? fromAnywhere(await tenantsOf(env.HISTORY, MAX_KNOWN_TENANTS), random) : [tenant];
+  const tenants = tenant === undefined ? await someTenants(env, MAX_TENANTS, random) : [tenant];
   const fair = Math.ceil(MAX_POKED / Math.max(1, tenants.length));
   const report = { checked: 0, healthy: 0, alarmLost: 0, historyBehind: 0, unreachable: 0 };
   for (const name of tenants) {
@@ -100,10 +100,4 @@ function trackRanges(track: TrackName, at: number): OverdueRange[] {
   };
   const total = budgets.reduce((sum, budget) => sum + budget, firstStageWithinMs);
   return [until("confirmed", firstStageWithinMs, firstStageWithinMs), until("in_fulfilment", total, Math.max(...budgets))];
-}
-
-/** Beginning at a random one and going round. */
-function fromAnywhere(tenants: readonly string[], random: () => number): string[] {
-  const start = Math.floor(random() * tenants.length);
-  return [...tenants.slice(start), ...tenants.slice(0, start)].slice(0, MAX_TENANTS);
 }
