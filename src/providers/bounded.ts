@@ -2,12 +2,17 @@
  * Holds every adapter to the two promises of a port: it answers within its time, and it never throws. An answer that did
  * not come in time is `unknown`, whatever the work behind it still does; that work sees the aborted signal and stops.
  */
-import { CALL_TIMEOUT_MS } from "../domain/progress.ts";
 import { failed, quoted } from "./answers.ts";
 import type { Provider } from "./ports.ts";
 
+/**
+ * The order gives an attempt up after `CALL_TIMEOUT_MS` and goes on, but it still listens: a late answer tells what a
+ * call did, and whether that has to be undone.
+ */
+const ANSWER_TIMEOUT_MS = 60_000;
+
 /** @param timeoutMs how long one call may take, on top of what the caller's own signal says */
-export function bounded(provider: Provider, timeoutMs = CALL_TIMEOUT_MS): Provider {
+export function bounded(provider: Provider, timeoutMs = ANSWER_TIMEOUT_MS): Provider {
   return async (call) => {
     try {
       return await within(timeoutMs, call.signal, (signal) => provider({ ...call, signal }));

@@ -12,12 +12,6 @@ import { ProviderBooks, ProviderDone, ProviderRefusal, type RecordRequest, reque
 /** An answer is a few hundred bytes; one that lists 1,000 tracked SKUs of 64 characters is just under this. */
 export const MAX_ANSWER_BYTES = 80 * 1024;
 
-/**
- * The order gives an attempt up after `CALL_TIMEOUT_MS` and goes on, but it still listens: a late answer tells what a
- * call did, and whether that has to be undone.
- */
-export const ANSWER_TIMEOUT_MS = 60_000;
-
 /** The trace id of W3C Trace Context; a field with another one would be thrown away by its reader. */
 const TRACE_ID = /^[0-9a-f]{32}$/;
 
@@ -41,7 +35,7 @@ export interface HttpProviderOptions {
 export function httpProvider({
   url,
   token,
-  timeoutMs = ANSWER_TIMEOUT_MS,
+  timeoutMs,
   fetch: send = (request) => fetch(request),
   now = clock,
 }: HttpProviderOptions): Provider {

@@ -4,6 +4,7 @@
  * an attempt that is still under way can hold nothing later. There is no transaction over SKUs; the saga's undo is it.
  */
 import { type Item, itemsOf, type Reservation, type StockAnswer, type StockRefusal } from "../domain/inventory.ts";
+import { within } from "../platform/deadline.ts";
 import { inRounds } from "../platform/rounds.ts";
 import { failed, quoted, refused, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
@@ -29,6 +30,9 @@ export interface StockRoom {
 
 /** Actors called at a time for one order: an order of 1,000 lines takes 50 rounds and does not crowd out the others. */
 const MAX_CONCURRENT_SKUS = 20;
+
+/** Fifty rounds of actors that answer in milliseconds; one that hangs must not hold up an audit. */
+const RECORD_DEADLINE_MS = 5_000;
 
 /** An overloaded actor sheds what comes; a retry within a second would only add to it. */
 const OVERLOAD_PAUSE_MS = 1_000;
@@ -58,26 +62,29 @@ async function reserve(stockRoom: StockRoom, call: ProviderCall): Promise<Provid
   return failureOf(undone) ?? refusalOf(visit.refusals);
 }
 
-/** Commit and release concern what was reserved; when nobody learnt what that was, they concern every SKU. */
+/** What was reserved; when nobody learnt what that was, every SKU. */
+function concerned({ order, facts }: Pick<ProviderCall, "order" | "facts">): Item[] {
+  const { tracked } = facts.reserve ?? {};
+  return itemsOf(order.lines).filter(({ sku }) => tracked === undefined || tracked.includes(sku));
+}
+
 async function settle(stockRoom: StockRoom, call: ProviderCall, ask: Ask): Promise<ProviderAnswer> {
-  const { tracked } = call.facts.reserve ?? {};
-  const items = itemsOf(call.order.lines).filter(({ sku }) => tracked === undefined || tracked.includes(sku));
-  const visit = await visitAll(stockRoom, call, items, ask);
+  const visit = await visitAll(stockRoom, call, concerned(call), ask);
   return failureOf(visit) ?? (visit.refusals.length > 0 ? refusalOf(visit.refusals) : succeeded());
 }
 
 const OPERATION_OF: Readonly<Record<Reservation["status"], string>> = { reserved: "reserve", committed: "commit", released: "release" };
 
-/** What the stock of each of an order's SKUs knows of it. As with `settle`, it asks every SKU when nobody learnt which are tracked. */
+/** What the stock of each of an order's SKUs knows of it. */
 export function inventoryRecorder(stockRoom: { getByName(name: string): SkuRecord }): Recorder {
-  return async ({ order, facts }) => {
-    const { tracked } = facts.reserve ?? {};
-    const items = itemsOf(order.lines).filter(({ sku }) => tracked === undefined || tracked.includes(sku));
+  return async (asked) => {
+    const { tenant, orderId } = asked.order;
+    const read = inRounds(concerned(asked), async ({ sku }): Promise<RecordedEffect[]> => {
+      const reservation = await stockRoom.getByName(`${tenant}/${sku}`).reservationOf(orderId);
+      return reservation === null ? [] : [{ operation: OPERATION_OF[reservation.status], sku, quantity: reservation.quantity }];
+    });
     try {
-      const effects = await inRounds(items, async ({ sku }): Promise<RecordedEffect[]> => {
-        const reservation = await stockRoom.getByName(`${order.tenant}/${sku}`).reservationOf(order.orderId);
-        return reservation === null ? [] : [{ operation: OPERATION_OF[reservation.status], sku, quantity: reservation.quantity }];
-      });
+      const effects = await within(RECORD_DEADLINE_MS, "reading the stock's books", read);
       return { outcome: "recorded", effects: effects.flat() };
     } catch (error) {
       return { outcome: "unanswered", detail: quoted(error) };

@@ -31,9 +31,9 @@ export interface ProviderCall {
   /** Which attempt at this step this is, counted from 1 over the life of the order; never part of the key. */
   readonly epoch: number;
   readonly order: PlacedOrder;
-  /** Facts of the forward steps that have succeeded, for those that build on them; an undo finds there what it undoes. */
+  /** What the steps brought back so far, late answers included, for those that build on them; an undo finds there what it undoes. */
   readonly facts: Readonly<Partial<Record<Step, StepFacts>>>;
-  /** Aborts when the attempt's time is up. An adapter passes it on; its answer then counts as unknown. */
+  /** Aborts when nobody listens any more. An adapter passes it on; its answer then counts as unknown. */
   readonly signal: AbortSignal;
 }
 
@@ -43,7 +43,7 @@ export type ProviderAnswer =
   | { readonly outcome: "refused"; readonly refusal: Refusal }
   | { readonly outcome: "failed"; readonly failure: FailureKind; readonly detail: string; readonly retryAfterMs?: number | undefined };
 
-/** An adapter of one port. It never throws for what the outside did; a throw is a bug and is treated as `unknown`. */
+/** An adapter of one port. It never throws for what the outside did; a throw is a bug and is treated as one. */
 export type Provider = (call: ProviderCall) => Promise<ProviderAnswer>;
 
 export type Providers = Readonly<Record<Port, Provider>>;
