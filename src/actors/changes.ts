@@ -4,8 +4,10 @@
  */
 import type { OrderChanged } from "../contract/messages.ts";
 import type { Env } from "../env.ts";
+import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { Outbox } from "../platform/outbox.ts";
+import { QUEUE_DEADLINE_MS } from "./lane-queue.ts";
 
 const outbox = new Outbox<OrderChanged>();
 
@@ -13,7 +15,7 @@ const outbox = new Outbox<OrderChanged>();
 export const sendChange = (env: Env, change: OrderChanged): Promise<void> =>
   outbox.add([change], async (changes) => {
     try {
-      await env.ORDER_EVENTS.sendBatch(changes.map((body) => ({ body })));
+      await within(QUEUE_DEADLINE_MS, "publishing changes", env.ORDER_EVENTS.sendBatch(changes.map((body) => ({ body }))));
     } catch (error) {
       for (const { order } of changes)
         log.error("order.publish_failed", {

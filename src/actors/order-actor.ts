@@ -140,7 +140,10 @@ export class OrderActor extends DurableObject<Env> {
 
   #with<Result>(work: (process: OrderProcess) => Promise<Result>): Promise<Result> {
     return this.#meter.request(async () => {
-      this.#loaded ??= this.#load();
+      this.#loaded ??= this.#load().catch((error: unknown) => {
+        this.#loaded = null;
+        throw error;
+      });
       return work(await this.#loaded);
     });
   }

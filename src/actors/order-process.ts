@@ -150,7 +150,8 @@ export class OrderProcess {
     readonly probe?: ProviderName | undefined;
   }): Promise<AdvanceResult | null> {
     if (!this.#state) return null;
-    const stale = this.#state.priority !== hint.priority;
+    // A probe is the order's own, whatever its lane: one that was promoted meanwhile tries the provider out all the same.
+    const stale = hint.probe === undefined && this.#state.priority !== hint.priority;
     if (stale) return { status: this.#state.status, retryAfterMs: null };
     const joined = this.#run !== null;
     await this.#run;
@@ -354,6 +355,7 @@ export class OrderProcess {
     this.#state = next;
     this.#recheck = UNKNOWN;
     this.#arm();
+    for (const event of events) if (event.type === "OrderQuarantined") this.#logParked(event.cause);
     return next;
   }
 
@@ -412,6 +414,10 @@ export class OrderProcess {
 
   #lane(): Lane {
     return this.#lanes[this.#current.priority];
+  }
+
+  #logParked({ step, class: cause, detail }: Cause): void {
+    this.#log("error", "order.parked", { step, cause, detail: excerpt(detail) });
   }
 
   #log(level: "info" | "warn" | "error", event: LogEvent, fields: LogFields): void {

@@ -11,6 +11,7 @@ export type LogEvent =
   | "order.changed"
   | "order.advanced"
   | "order.late_answer"
+  | "order.parked"
   | "order.alarm"
   | "order.alarm_failed"
   | "order.unsettled"

@@ -19,7 +19,7 @@ export async function consumeDeadLetters(batch: MessageBatch<unknown>, env: Env)
     async ({ orderId, cause = UNDELIVERABLE }) => {
       const status = await env.ORDERS.getByName(orderId).quarantine(cause);
       if (status === null) log.warn("order.unknown", { orderId, queue: batch.queue });
-      else log.error("dead_letter.handled", { orderId, status, step: cause.step, cause: cause.class, detail: cause.detail });
+      else log.info("dead_letter.handled", { orderId, status, step: cause.step, cause: cause.class });
       return "ack";
     },
   );
