@@ -4,12 +4,13 @@ import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
+import { OrderId } from "../contract/primitives.ts";
 import { now } from "../platform/ambient.ts";
 import { excerpt, log } from "../platform/log.ts";
 import type { AuthEnv } from "./keys.ts";
 import { ops } from "./ops.ts";
 import { orders } from "./orders.ts";
-import { problem, respond } from "./problem.ts";
+import { problem, respond, unexpected } from "./problem.ts";
 import { quarantine } from "./quarantine.ts";
 import { stats } from "./stats.ts";
 import { stock } from "./stock.ts";
@@ -18,16 +19,13 @@ import { traceIdOf } from "./trace.ts";
 /** A thousand lines with long descriptions fit; a batch of a hundred ordinary orders does, too. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** What an order id has; a path may hold anything in its place. */
-const MAX_ID_LENGTH = 30;
-
 /** One line per request; a log line costs more than most of what it tells of. The path without its query: a cursor or a customer number is nobody's business in a log. */
 const logged = createMiddleware<AuthEnv>(async (c, next) => {
   const startedAt = now();
   c.set("trace", traceIdOf(c.req.raw.headers));
   await next();
   log.info(c.var.event ?? "http.request", {
-    orderId: c.req.param("id")?.slice(0, MAX_ID_LENGTH),
+    orderId: OrderId.safeParse(c.req.param("id")).data,
     ...c.var.about,
     method: c.req.method,
     path: excerpt(c.req.path, 100),
@@ -95,15 +93,6 @@ app.notFound((c) => respond(c as Context, problem("not-found", "there is no such
 app.onError((error, c) => {
   if (error instanceof HTTPException && error.status < 500)
     return respond(c, problem(error.status === 400 ? "malformed-json" : "invalid-request", excerpt(error.message)));
-  const { trace } = c.var;
-  const passing = isPassing(error);
-  log[passing ? "warn" : "error"]("http.bug", { trace, path: excerpt(c.req.path, 100), error: excerpt(error) });
-  if (passing)
-    return respond(c, problem("unavailable", "the order could not be reached just now; try again", { trace }), { "retry-after": "1" });
-  return respond(c, problem("bug", "this is our fault; it has been recorded", { trace }));
+  const told = unexpected(error, { trace: c.var.trace, path: excerpt(c.req.path, 100) });
+  return respond(c, told, told.status === 503 ? { "retry-after": "1" } : {});
 });
-
-/** The platform marks an error of an actor as passing: it moved, was reset, or has too much to do. */
-function isPassing(error: Error & { retryable?: boolean; overloaded?: boolean; durableObjectReset?: boolean }): boolean {
-  return error.retryable === true || error.overloaded === true || error.durableObjectReset === true;
-}

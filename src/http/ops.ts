@@ -1,6 +1,5 @@
 /** What an operator asks and does about the whole: what needs a person, the gates of the providers, sweeps and audits. */
 import { createRoute } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { z } from "zod";
 import type { BreakerView } from "../actors/breaker-actor.ts";
 import { AttentionList, ProviderList, ProviderView, SweepReport } from "../contract/ops.ts";
@@ -11,10 +10,9 @@ import { attentionOf, breakerOf } from "../ops/attention.ts";
 import { reconcile } from "../ops/reconcile.ts";
 import { sweep } from "../ops/sweeper.ts";
 import { now } from "../platform/ambient.ts";
-import { excerpt, log } from "../platform/log.ts";
-import { type AuthEnv, requireScope } from "./keys.ts";
+import { requireScope } from "./keys.ts";
 import { body, errors, json, router, SECURED } from "./openapi.ts";
-import { problem, respond } from "./problem.ts";
+import { orNull, problem, RETRY, respond } from "./problem.ts";
 
 const byProvider = z.object({ provider: ProviderName });
 const operator = { tags: ["ops"], security: SECURED, middleware: requireScope("ops") };
@@ -118,18 +116,7 @@ ops.openapi(
   },
 );
 
-const RETRY = { "retry-after": "5" };
 const historyDown = problem("unavailable", "the history or the counters do not answer just now; single orders can still be read");
-
-/** What was asked for, or null when whoever knows does not answer. */
-async function orNull<Answer>(c: Context<AuthEnv>, asked: Promise<Answer>): Promise<Answer | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    log.warn("http.bug", { trace: c.var.trace, error: excerpt(error) });
-    return null;
-  }
-}
 
 function providerView({ provider, breaker, waiting }: BreakerView): ProviderView {
   return {

@@ -21,12 +21,12 @@ import type { OrderCommand } from "../domain/decide.ts";
 import type { Diagnosis } from "../domain/diagnosis.ts";
 import type { OrderState } from "../domain/order.ts";
 import { listOrders, MAX_PAGE_SIZE } from "../history/queries.ts";
-import { excerpt, type LogEvent, type LogFields, log } from "../platform/log.ts";
+import { type LogEvent, type LogFields, log } from "../platform/log.ts";
 import { sendHints } from "../queues/hints.ts";
 import { fingerprintOf, orderIdOf } from "./identity.ts";
 import { type AuthEnv, requireScope } from "./keys.ts";
 import { body, errors, json, router, SECURED } from "./openapi.ts";
-import { invalid, problem, refused, respond } from "./problem.ts";
+import { invalid, orNull, problem, RETRY, refused, respond, unexpected } from "./problem.ts";
 import { diagnosisOf, listItemOf, receiptOf, timelineOf, viewOf } from "./views.ts";
 
 type Call = Context<AuthEnv>;
@@ -89,8 +89,7 @@ orders.openapi(
           const receipt = receiptOf(order, placement.placedAt);
           return { idempotencyKey, status: 202, replayed: placement.outcome === "replayed", receipt, problem: null };
         } catch (error) {
-          log.warn("http.bug", { trace: c.var.trace, error: excerpt(error) });
-          return refusal(problem("unavailable", "this order could not be taken just now; send it again with the same key"));
+          return refusal(unexpected(error, { trace: c.var.trace, orderId: await orderIdOf(c.var.caller.tenant, idempotencyKey) }));
         }
       }),
     );
@@ -129,16 +128,10 @@ orders.openapi(
   async (c) => {
     const { from, to, limit, cursor, ...filter } = c.req.valid("query");
     const period = { ...(from && { from: Date.parse(from) }), ...(to && { to: Date.parse(to) }) };
-    try {
-      const page = await listOrders(c.env.HISTORY, c.var.caller.tenant, { ...filter, ...period }, cursor ?? null, limit);
-      if (page.outcome === "refused") return respond(c, problem("invalid-cursor", page.refusal.detail ?? page.refusal.reason));
-      return c.json({ orders: page.orders.map(listItemOf), nextCursor: page.next }, 200);
-    } catch (error) {
-      log.warn("http.bug", { trace: c.var.trace, error: excerpt(error) });
-      return respond(c, problem("unavailable", "the history does not answer just now; single orders can still be read"), {
-        "retry-after": "5",
-      });
-    }
+    const page = await orNull(c, listOrders(c.env.HISTORY, c.var.caller.tenant, { ...filter, ...period }, cursor ?? null, limit));
+    if (!page) return respond(c, problem("unavailable", "the history does not answer just now; single orders can still be read"), RETRY);
+    if (page.outcome === "refused") return respond(c, problem("invalid-cursor", page.refusal.detail ?? page.refusal.reason));
+    return c.json({ orders: page.orders.map(listItemOf), nextCursor: page.next }, 200);
   },
 );
 
@@ -154,7 +147,7 @@ orders.openapi(
     security: SECURED,
     middleware: [requireScope("orders:read")] as const,
     request: { params: byId },
-    responses: { 200: json(OrderView, "The order."), 304: { description: "Unchanged." }, ...errors(404, 422) },
+    responses: { 200: json(OrderView, "The order."), 304: { description: "Unchanged." }, ...errors(404) },
   }),
   async (c) => {
     const state: OrderState | null = await actor(c, c.req.valid("param").id).view(c.var.caller.tenant);
@@ -174,7 +167,7 @@ orders.openapi(
     security: SECURED,
     middleware: [requireScope("orders:read")] as const,
     request: { params: byId },
-    responses: { 200: json(Timeline, "Every event of its journal, oldest first."), ...errors(404, 422) },
+    responses: { 200: json(Timeline, "Every event of its journal, oldest first."), ...errors(404) },
   }),
   async (c) => {
     const { id } = c.req.valid("param");

@@ -4,6 +4,8 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 import type { FieldError, Problem } from "../contract/views.ts";
 import type { CommandRefusal } from "../domain/decide.ts";
+import { excerpt, type LogFields, log } from "../platform/log.ts";
+import type { AuthEnv } from "./keys.ts";
 
 /** The stable part of each problem. Clients branch on `type`; the words may be improved at any time. */
 const PROBLEMS = {
@@ -40,6 +42,38 @@ export function respond(c: Context, body: Problem, headers: Record<string, strin
   const answer = { ...headers, "content-type": "application/problem+json" };
   return c.body(JSON.stringify(body), body.status as ContentfulStatusCode, answer) as never;
 }
+
+/** Logs an exception that reached the edge, and says what its caller may know: that it passes, or that it is our bug. */
+export function unexpected(error: unknown, about: LogFields & { readonly trace: string }): Problem {
+  const passing = isPassing(error);
+  log[passing ? "warn" : "error"]("http.bug", { ...about, error: excerpt(error) });
+  const { trace } = about;
+  if (passing) return problem("unavailable", "the order could not be reached just now; try again", { trace });
+  return problem("bug", "this is our fault; it has been recorded", { trace });
+}
+
+/** The platform marks an error of an actor as passing: it moved, was reset, or has too much to do. */
+function isPassing(error: unknown): boolean {
+  const { retryable, overloaded, durableObjectReset } = error as {
+    retryable?: unknown;
+    overloaded?: unknown;
+    durableObjectReset?: unknown;
+  };
+  return retryable === true || overloaded === true || durableObjectReset === true;
+}
+
+/** What was asked for, or null when whoever knows does not answer. */
+export async function orNull<Answer>(c: Context<AuthEnv>, asked: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    log.warn("http.bug", { trace: c.var.trace, error: excerpt(error) });
+    return null;
+  }
+}
+
+/** With an answer of 503 from whoever knows nothing just now. */
+export const RETRY = { "retry-after": "5" };
 
 /** What a schema found wrong, each with a JSON Pointer; unknown fields are pointed at by name. */
 export function invalid(error: z.ZodError, at: readonly string[] = []): Problem {

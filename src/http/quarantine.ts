@@ -18,12 +18,11 @@ import {
 import type { OrderState } from "../domain/order.ts";
 import { previewOf, readFingerprint } from "../domain/redrive.ts";
 import { type ParkedGroup, type ParkedOrder, parkedGroups, parkedOrders } from "../history/attention.ts";
-import { excerpt, log } from "../platform/log.ts";
 import { inRounds } from "../platform/rounds.ts";
 import { fingerprintOf, redriveIdOf } from "./identity.ts";
 import { type AuthEnv, requireScope } from "./keys.ts";
 import { body, errors, json, router, SECURED } from "./openapi.ts";
-import { problem, respond } from "./problem.ts";
+import { orNull, problem, RETRY, respond } from "./problem.ts";
 
 type Call = Context<AuthEnv>;
 
@@ -44,7 +43,7 @@ quarantine.openapi(
     responses: { 200: json(QuarantineList, "The causes, the most frequent first."), ...errors(503) },
   }),
   async (c) => {
-    const parked = await fromHistory(c, parkedGroups(c.env.HISTORY, c.var.caller.tenant));
+    const parked = await orNull(c, parkedGroups(c.env.HISTORY, c.var.caller.tenant));
     return parked ? c.json({ ...parked, groups: parked.groups.flatMap(groupOf) }, 200) : respond(c, historyDown, RETRY);
   },
 );
@@ -137,7 +136,6 @@ quarantine.openapi(
 
 const job = (c: Call, id: string) => c.env.REDRIVES.getByName(`${c.var.caller.tenant}/${id}`);
 
-const RETRY = { "retry-after": "5" };
 const historyDown = problem("unavailable", "the history does not answer just now; single orders can still be read and redriven");
 
 const keyReused = problem(
@@ -150,19 +148,9 @@ function answer(c: Call, found: FoundRedrive) {
   return c.json(found.view, 202);
 }
 
-/** What the history answers, or null when it does not. */
-async function fromHistory<Answer>(c: Call, asked: Promise<Answer>): Promise<Answer | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    log.warn("http.bug", { trace: c.var.trace, error: excerpt(error) });
-    return null;
-  }
-}
-
 async function matching(c: Call, filter: QuarantineFilter): Promise<{ parked: ParkedOrder[]; truncated: boolean } | null> {
   // One more than is taken tells whether there are more without a count.
-  const found = await fromHistory(c, parkedOrders(c.env.HISTORY, c.var.caller.tenant, filter, MAX_REDRIVEN + 1));
+  const found = await orNull(c, parkedOrders(c.env.HISTORY, c.var.caller.tenant, filter, MAX_REDRIVEN + 1));
   return found && { parked: found.slice(0, MAX_REDRIVEN), truncated: found.length > MAX_REDRIVEN };
 }
 
