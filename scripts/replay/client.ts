@@ -25,7 +25,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Characters shown of an error that is no problem document, such as a proxy's page. */
 const MAX_EXCERPT = 200;
 
-/** The largest page that the server gives. */
+/** Half of what the server gives at most. */
 const PAGE_SIZE = 100;
 
 const Instant = z.iso.datetime().transform((text) => Date.parse(text));

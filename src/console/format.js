@@ -10,7 +10,6 @@ const DAY = 24 * HOUR;
 const JUST_NOW_MS = 2 * SECOND;
 
 const counts = new Intl.NumberFormat();
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const clockMs = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit",
   minute: "2-digit",
@@ -75,9 +74,6 @@ function coarse(ms) {
   return `${Math.floor(ms / DAY)} d`;
 }
 
-/** Local time to the second. @param {number} at milliseconds */
-export const timeOfDay = (at) => clock.format(at);
-
 /** Local time to the millisecond, with the day in front when it is not today. @param {number} at @param {number} now both in milliseconds */
 export function timeToMs(at, now) {
   const today = new Date(at).toDateString() === new Date(now).toDateString();
@@ -102,6 +98,3 @@ const SHORT_ID = "ord_".length + 8;
 
 /** @param {string} id */
 export const shortId = (id) => (id.length > SHORT_ID ? `${id.slice(0, SHORT_ID)}…` : id);
-
-/** @param {string} text */
-export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -93,7 +93,6 @@ export const OrderEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("OrderCompleted") }),
 ]);
 export type OrderEvent = z.infer<typeof OrderEvent>;
-export type OrderEventType = OrderEvent["type"];
 
 /** One row of the journal: the events that became true together. `version` counts from 1 without gaps. */
 export const Commit = z.object({ version: z.int().positive(), at: Millis, events: z.array(OrderEvent).min(1) });

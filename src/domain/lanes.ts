@@ -8,7 +8,6 @@ import type { RetryPolicy } from "./retry.ts";
 
 export interface Lane {
   readonly priority: Priority;
-  readonly queue: string;
   /** How failed steps of this lane's orders are retried. */
   readonly retry: RetryPolicy;
   /** How long an accepted order waits for its hint before its alarm looks after it, in milliseconds. */
@@ -30,7 +29,6 @@ const SECOND = 1_000;
 export const LANES: Readonly<Record<Priority, Lane>> = {
   expedited: {
     priority: "expedited",
-    queue: "orders-expedited",
     retry: { maxAttempts: 6, baseMs: 500, capMs: 15 * SECOND },
     stallAfterMs: 15 * SECOND,
     agesAfterMs: null,
@@ -39,7 +37,6 @@ export const LANES: Readonly<Record<Priority, Lane>> = {
   },
   standard: {
     priority: "standard",
-    queue: "orders-standard",
     retry: { maxAttempts: 8, baseMs: SECOND, capMs: 120 * SECOND },
     stallAfterMs: 30 * SECOND,
     agesAfterMs: 10 * 60 * SECOND,

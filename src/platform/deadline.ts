@@ -1,6 +1,6 @@
 /** A bound on how long one waits for something that answers late or never, such as a stalled database. */
 
-export class DeadlineExceeded extends Error {
+class DeadlineExceeded extends Error {
   override readonly name = "DeadlineExceeded";
 }
 

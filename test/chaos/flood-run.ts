@@ -15,7 +15,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { OrderStatus, Priority } from "../../src/contract/order.ts";
 import { Client, calmWeather, type ListedOrder, type OrderBody } from "./client.ts";
 import { ending, handled } from "./concurrency.ts";
-import { STANDS_STILL } from "./laws.ts";
 import { startProviders } from "./providers.ts";
 import { drawsFor } from "./random.ts";
 import { Victim } from "./victim.ts";
@@ -93,9 +92,6 @@ const LOOK_INTERVAL_MS = 1_000;
 
 /** How long after its last order the history may take to show that every one has come to its end. */
 const SETTLE_PATIENCE_MS = 60_000;
-
-/** The only end that nothing forces on these orders: they are plain, and the providers do not fail. */
-const ENDS: ReadonlySet<OrderStatus> = new Set(["confirmed", "failed", "held"]);
 
 /** Rejects when it is aborted, or when a server does not start. */
 export async function runFlood(plan: FloodPlan, surroundings: FloodSurroundings): Promise<FloodResult> {
@@ -256,9 +252,10 @@ class FloodRun {
       ratio: phases.flooded.p95 !== null && phases.baseline.p95 ? phases.flooded.p95 / phases.baseline.p95 : null,
       byStatus: Object.fromEntries([...Map.groupBy(listed, ({ status }) => status)].map(([status, of]) => [status, of.length])),
       lost: all.filter((id) => !rows.has(id)),
+      // They are plain and the providers do not fail, so there is but one end.
       dropped: all.filter((id) => {
         const status = rows.get(id)?.status;
-        return status !== undefined && !(STANDS_STILL.has(status) && ENDS.has(status));
+        return status !== undefined && status !== "confirmed";
       }),
       bugs: this.#weather.bugs,
       waits: { expedited: [...waitsOf(of(baseline)), ...waitsOf(of(flooded))], standard: waitsOf(standard), floodedFrom, drainedAt },

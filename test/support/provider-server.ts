@@ -7,6 +7,7 @@
  * Serves `POST /{payment|inventory|fulfilment|notification}/{operation}`, each port's books as `record`, `GET /ledger`, `POST /faults` and `GET /healthz`.
  * With `--ledger` every settled request is appended to the file before it is answered, so that the effects survive a kill.
  */
+
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -14,6 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ProviderRequest, RecordRequest } from "../../src/providers/protocol.ts";
+import { drawsFor } from "../chaos/random.ts";
 import { type LedgerSnapshot, ProviderLedger } from "../providers/ledger.ts";
 
 const share = z.number().min(0).max(1).default(0);
@@ -89,7 +91,7 @@ export async function startProviderServer(options: ProviderServerOptions = {}): 
     const fault = faults[port] ?? faults.all;
     const attempt = ledger.countAttempt(request.orderId, key);
     if (!fault) return respond(response, settle(key, request));
-    const draw = drawsOf(`${seed}|${key}|${attempt}`);
+    const draw = drawsFor(seed, key, attempt);
     const [least, most] = fault.latencyMs;
     if (most > 0) await sleep(least + draw() * (most - least));
     const chance = draw();
@@ -189,18 +191,6 @@ function json(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Uniform draws in [0, 1) that depend on nothing but the text: FNV-1a as the seed of mulberry32. */
-function drawsOf(text: string): () => number {
-  let state = 0x811c9dc5;
-  for (const character of text) state = Math.imul(state ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 if (import.meta.main) {
