@@ -3,6 +3,7 @@
  * redirect, never reads more than a bounded answer and never guesses: what was not clearly said is `unknown`, and asked
  * again with the same key.
  */
+import { z } from "zod";
 import { now as clock, uuid } from "../platform/ambient.ts";
 import { failed, quoted, refused, succeeded } from "./answers.ts";
 import { bounded, within } from "./bounded.ts";
@@ -113,7 +114,7 @@ const traceparent = (traceId: string): string => `00-${traceId}-${uuid().replace
 /** @param body null when it was longer than is read */
 function read(response: Response, body: string | null, now: number): ProviderAnswer {
   const { status } = response;
-  const said = `answered ${status}${body ? `: ${quoted(body)}` : ""}`;
+  const said = `answered ${status}${codeOf(body)}`;
   if (response.ok) return status === 204 ? succeeded() : readDone(body, said);
   if (REFUSALS.has(status)) {
     const { reason, detail } = ProviderRefusal.parse(json(body));
@@ -122,6 +123,18 @@ function read(response: Response, body: string | null, now: number): ProviderAns
   if (NOT_NOW.has(status) || status >= 500) return failed("transient", said, retryAfterMs(response.headers.get("retry-after"), now));
   if (status >= 300 && status < 400) return failed("poison", `answered ${status}: redirects are not followed, configure the final address`);
   return failed("poison", said);
+}
+
+/** A short code, such as `no_capacity`. Anything longer could hold what was sent: a name, an address, a payment token. */
+const Code = z.object({ reason: z.string().regex(/^[a-z][a-z0-9_.-]{0,39}$/i) });
+
+/**
+ * What of an error's body goes into a detail. A detail is logged, kept in the history, and shown to every tenant whose
+ * orders wait for the same provider, and a provider may quote its request: so nothing but a code is taken over.
+ */
+function codeOf(body: string | null): string {
+  const said = Code.safeParse(json(body));
+  return said.success ? ` (${said.data.reason})` : "";
 }
 
 function readDone(body: string | null, said: string): ProviderAnswer {

@@ -194,14 +194,21 @@ describe("An answer", () => {
     expect(await to(() => new Response("", { status: 503, headers }), now)).toMatchObject({ retryAfterMs: 90_000 });
   });
 
-  it("of any other status is poison, with what was said but without the addresses in it", async () => {
+  it("of any other status is poison, and what was said is not repeated: it may quote a customer", async () => {
     for (const status of [400, 401, 403, 404, 405, 410, 418]) {
-      expect(await to(() => new Response("bad ada@example.com", { status }))).toEqual({
+      expect(await to(() => new Response("bad: Ada Lovelace, 12 St James's Square, ada@example.com", { status }))).toEqual({
         outcome: "failed",
         failure: "poison",
-        detail: `answered ${status}: bad (address)`,
+        detail: `answered ${status}`,
       });
     }
+  });
+
+  it("of an error keeps the code of its reason, and no reason that is more than a code", async () => {
+    const said = (reason: unknown) => to(() => Response.json({ reason, detail: "Ada Lovelace" }, { status: 503 }));
+    expect(await said("no_capacity")).toMatchObject({ failure: "transient", detail: "answered 503 (no_capacity)" });
+    for (const reason of ["no van for Ada Lovelace", "x".repeat(41), 7, null, ""])
+      expect(await said(reason)).toMatchObject({ failure: "transient", detail: "answered 503" });
   });
 
   it("that redirects is poison and is not followed", async () => {
