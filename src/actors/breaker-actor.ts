@@ -28,7 +28,7 @@ const SCHEMA = [
 
 const SQL = {
   wait: "INSERT INTO waiting (lane, placed_at, order_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-  first: "SELECT lane, placed_at, order_id FROM waiting ORDER BY lane, placed_at, order_id LIMIT ?",
+  first: "SELECT lane, placed_at, order_id FROM waiting ORDER BY lane, placed_at, order_id LIMIT ? OFFSET ?",
   release: "DELETE FROM waiting WHERE lane = ? AND placed_at = ? AND order_id = ?",
   count: "SELECT count(*) AS waiting FROM waiting",
 } as const;
@@ -125,17 +125,20 @@ export class BreakerActor extends DurableObject<Env> {
     else await this.#armForBreaker();
   }
 
-  /** Sends the first that waits. When nobody does, the next order that comes along is let through and shows how things are. */
+  /**
+   * Sends one that waits, another each time: the fault may be that order's, and must not keep the others waiting. When
+   * nobody waits, the next order that comes along is let through and shows how things are.
+   */
   async #probe(breaker: BreakerState & { state: "open" }): Promise<void> {
-    const [first] = this.#first(1);
-    if (!first) {
+    const [next] = this.#first(1, breaker.probes % Math.max(1, this.#waiting()));
+    if (!next) {
       await this.#become(CLOSED);
       return;
     }
-    await this.#become(probe(breaker, first.order_id, now()));
+    await this.#become(probe(breaker, next.order_id, now()));
     // It waits no longer: should it have no more need of the provider, the next probe must be another order.
-    exec(this.#storage.sql, this.#meter, SQL.release, first.lane, first.placed_at, first.order_id);
-    await this.#hint(first, this.#provider);
+    exec(this.#storage.sql, this.#meter, SQL.release, next.lane, next.placed_at, next.order_id);
+    await this.#hint(next, this.#provider);
   }
 
   /** Lets a share go and comes back for the next, as long as the breaker stays closed. */
@@ -182,8 +185,8 @@ export class BreakerActor extends DurableObject<Env> {
     await this.#storage.setAlarm(at);
   }
 
-  #first(limit: number): WaitingRow[] {
-    return this.#schema.exists ? exec<WaitingRow>(this.#storage.sql, this.#meter, SQL.first, limit) : [];
+  #first(limit: number, skipped = 0): WaitingRow[] {
+    return this.#schema.exists ? exec<WaitingRow>(this.#storage.sql, this.#meter, SQL.first, limit, skipped) : [];
   }
 
   #waiting(): number {

@@ -103,6 +103,25 @@ describe("The breaker of a provider", () => {
     expect(probed).toEqual(["gone", "next"]);
   });
 
+  it("tries another order after one that failed, which may be at fault itself", async () => {
+    await breaker("inventory").trip("502");
+    const probed = [];
+    for (let rounds = 0; rounds < 3; rounds++) {
+      await breaker("inventory").admit("bad", "expedited", 1);
+      await breaker("inventory").admit("good", "standard", 0);
+      await runInDurableObject(breaker("inventory"), (_, { storage }) => {
+        storage.kv.put("breaker", { ...storage.kv.get<object>("breaker"), probeAt: 0 });
+      });
+      await evictDurableObject(breaker("inventory"));
+      await runDurableObjectAlarm(breaker("inventory"));
+      const { breaker: state } = await breaker("inventory").view();
+      if (state.state !== "half_open") break;
+      probed.push(state.orderId);
+      await breaker("inventory").probed(state.orderId, false);
+    }
+    expect(probed).toEqual(["bad", "good", "bad"]);
+  });
+
   it("is paused and resumed by a person", async () => {
     expect(await breaker("notification").pause("maintenance")).toMatchObject({ breaker: { state: "paused", why: "maintenance" } });
     expect(await breaker("notification").admit("ord_1", "standard", T0)).toMatchObject({ admitted: false });

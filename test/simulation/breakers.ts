@@ -126,15 +126,15 @@ class BreakerModel {
   }
 
   #probe(breaker: BreakerState & { state: "open" }): void {
-    const [first] = this.#first(1);
-    if (!first) {
+    const next = this.#first(this.#waiting.size)[breaker.probes % Math.max(1, this.#waiting.size)];
+    if (!next) {
       this.#become(CLOSED);
       return;
     }
     // It waits no longer: should it have no more need of the provider, the next probe must be another order.
-    this.#waiting.delete(first.orderId);
-    this.#become(probe(breaker, first.orderId, this.#context.loop.now));
-    this.#send(first, this.#provider);
+    this.#waiting.delete(next.orderId);
+    this.#become(probe(breaker, next.orderId, this.#context.loop.now));
+    this.#send(next, this.#provider);
   }
 
   #drain(): void {
