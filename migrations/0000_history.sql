@@ -25,7 +25,7 @@ CREATE TABLE `orders` (
 	`reason` text,
 	`attention` text,
 	`cause_class` text,
-	`fingerprint` text,
+	`cause_fingerprint` text,
 	`placed_at` integer NOT NULL,
 	`started_at` integer,
 	`confirmed_at` integer,
@@ -35,5 +35,5 @@ CREATE TABLE `orders` (
 CREATE INDEX `orders_by_time` ON `orders` (`tenant`,`placed_at`,`order_id`);--> statement-breakpoint
 CREATE INDEX `orders_by_status` ON `orders` (`tenant`,`status`,`placed_at`,`order_id`);--> statement-breakpoint
 CREATE INDEX `orders_expedited` ON `orders` (`tenant`,`placed_at`,`order_id`) WHERE priority = 'expedited';--> statement-breakpoint
-CREATE INDEX `orders_for_attention` ON `orders` (`tenant`,`attention`,`fingerprint`,`placed_at`,`order_id`) WHERE attention IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `orders_for_attention` ON `orders` (`tenant`,`attention`,`cause_fingerprint`,`placed_at`,`order_id`) WHERE attention IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `orders_by_customer` ON `orders` (`tenant`,`customer_id`,`placed_at`,`order_id`) WHERE customer_id IS NOT NULL;

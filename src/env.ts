@@ -3,8 +3,8 @@ import type { BreakerActor } from "./actors/breaker-actor.ts";
 import type { InventoryActor } from "./actors/inventory-actor.ts";
 import type { OrderActor } from "./actors/order-actor.ts";
 import type { RedriveActor } from "./actors/redrive-actor.ts";
-import type { StatsActor } from "./actors/stats-actor.ts";
 import type { StatsHub } from "./actors/stats-hub.ts";
+import type { StatsShard } from "./actors/stats-shard.ts";
 import type { VelocityActor } from "./actors/velocity-actor.ts";
 import type { DeadLetter, Hint, OrderChanged } from "./contract/messages.ts";
 
@@ -15,7 +15,7 @@ export interface Env {
   /** One per tenant and customer, named `<tenant>/<customer>`. */
   readonly VELOCITY: DurableObjectNamespace<VelocityActor>;
   /** Named `<tenant>/<shard>`. */
-  readonly STATS_SHARDS: DurableObjectNamespace<StatsActor>;
+  readonly STATS_SHARDS: DurableObjectNamespace<StatsShard>;
   /** One per tenant, named by it. */
   readonly STATS_HUBS: DurableObjectNamespace<StatsHub>;
 

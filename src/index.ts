@@ -11,8 +11,8 @@ export { BreakerActor } from "./actors/breaker-actor.ts";
 export { InventoryActor } from "./actors/inventory-actor.ts";
 export { OrderActor } from "./actors/order-actor.ts";
 export { RedriveActor } from "./actors/redrive-actor.ts";
-export { StatsActor } from "./actors/stats-actor.ts";
 export { StatsHub } from "./actors/stats-hub.ts";
+export { StatsShard } from "./actors/stats-shard.ts";
 export { VelocityActor } from "./actors/velocity-actor.ts";
 
 /** One consumer per queue of wrangler.toml. */

@@ -7,14 +7,14 @@ import { DurableObject } from "cloudflare:workers";
 import type { Hint } from "../contract/messages.ts";
 import { type Priority, ProviderName } from "../contract/order.ts";
 import { type BreakerState, breakerDeadline, CLOSED, mayCall, probe, probed, trip } from "../domain/breaker.ts";
+import type { Admission } from "../domain/ports.ts";
 import { laneOf } from "../domain/routing.ts";
 import type { Env } from "../env.ts";
+import { laneQueue } from "../messaging/lanes.ts";
 import { now } from "../platform/ambient.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { exec, Meter } from "../platform/meter.ts";
 import { Schema } from "../platform/schema.ts";
-import type { Admission } from "../providers/ports.ts";
-import { laneQueue } from "./lane-queue.ts";
 
 /** `lane` 0 is expedited, so that the index of the key hands the orders out by lane and age. */
 const SCHEMA = [
@@ -39,7 +39,7 @@ const STATE_KEY = "breaker";
 const DRAIN_BATCH = 50;
 const DRAIN_EVERY_MS = 1_000;
 
-/** A barred order looks for itself after this, in case its hint or this actor's memory of it was lost. */
+/** A blocked order looks for itself after this, in case its hint or this actor's memory of it was lost. */
 const RECHECK_MS = 60_000;
 
 const LANES: readonly Priority[] = ["expedited", "standard"];

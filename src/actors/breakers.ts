@@ -6,11 +6,11 @@
  */
 import type { ProviderName } from "../contract/order.ts";
 import { type BreakerState, CLOSED, TRIP_AFTER, TRIP_WITHIN_MS } from "../domain/breaker.ts";
+import type { Admission, Breakers, WaitingOrder } from "../domain/ports.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import type { Admission, Breakers, WaitingOrder } from "../providers/ports.ts";
 
 /** After this a belief that a provider works is renewed, beside the call and not before it. A pause takes this long to reach every isolate. */
 const BELIEF_MS = 5_000;

@@ -1,5 +1,5 @@
 /**
- * The Durable Object of one order, named by its id: storage, alarm and bindings for an `OrderProcess`. It holds no rule
+ * The Durable Object of one order, named by its id: storage, alarm and bindings for an `OrderRunner`. It holds no rule
  * of its own, and it writes nothing for an order that was never placed.
  */
 import { DurableObject } from "cloudflare:workers";
@@ -9,21 +9,28 @@ import type { OrderCommand } from "../domain/decide.ts";
 import { type Diagnosis, diagnose } from "../domain/diagnosis.ts";
 import { lanesFrom } from "../domain/lanes.ts";
 import type { OrderState } from "../domain/order.ts";
+import { OPERATIONS } from "../domain/ports.ts";
 import { openSteps } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
 import type { Env } from "../env.ts";
-import { historyVersion } from "../history/queries.ts";
+import { sendChange } from "../messaging/changes.ts";
+import { backlogOf, laneQueue, QUEUE_DEADLINE_MS } from "../messaging/lanes.ts";
 import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { exec, Meter } from "../platform/meter.ts";
 import { Schema } from "../platform/schema.ts";
+import { historyVersion } from "../projections/history/queries.ts";
 import { providersFrom } from "../providers/index.ts";
-import { OPERATIONS } from "../providers/ports.ts";
+import {
+  type AdvanceResult,
+  type CommandResult,
+  type OrderPorts,
+  OrderRunner,
+  type PlaceResult,
+  type Poked,
+} from "../runtime/order-runner.ts";
 import { breakersFrom } from "./breakers.ts";
-import { sendChange } from "./changes.ts";
-import { backlogOf, laneQueue, QUEUE_DEADLINE_MS } from "./lane-queue.ts";
-import { type AdvanceResult, type CommandResult, type OrderPorts, OrderProcess, type PlaceResult, type Poked } from "./order-process.ts";
 
 const SCHEMA = ["CREATE TABLE journal (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT"] as const;
 
@@ -46,7 +53,7 @@ const ALARM_FAILED_MS = 30_000;
 export class OrderActor extends DurableObject<Env> {
   readonly #meter: Meter;
   readonly #schema: Schema;
-  #loaded: Promise<OrderProcess> | null = null;
+  #loaded: Promise<OrderRunner> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -63,7 +70,7 @@ export class OrderActor extends DurableObject<Env> {
   }
 
   /** Carries the order as far as it goes; null when there is no such order. */
-  async advance(hint: Parameters<OrderProcess["advance"]>[0]): Promise<AdvanceResult | null> {
+  async advance(hint: Parameters<OrderRunner["advance"]>[0]): Promise<AdvanceResult | null> {
     return this.#with((process) => process.advance(hint));
   }
 
@@ -90,7 +97,7 @@ export class OrderActor extends DurableObject<Env> {
   async diagnosis(tenant: string): Promise<Diagnosis | null> {
     return this.#with(async ({ state, isRunning }) => {
       if (state?.order.tenant !== tenant) return null;
-      const asked = Promise.all([this.ctx.storage.getAlarm(), this.#barredFrom(state), this.#backlogOf(state)]);
+      const asked = Promise.all([this.ctx.storage.getAlarm(), this.#blockedBy(state), this.#backlogOf(state)]);
       const [alarmAt, provider, backlog] = await asked;
       const circumstances = { now: now(), alarmAt, running: isRunning, provider, backlog };
       return diagnose(state, this.#journal(), circumstances, lanesFrom(this.env.LANES)[state.priority]);
@@ -122,10 +129,10 @@ export class OrderActor extends DurableObject<Env> {
   }
 
   /** The provider that an order waits for, when it does and its breaker can be asked. */
-  async #barredFrom(state: OrderState): Promise<Diagnosis["provider"]> {
-    const [barred] = openSteps(state).filter(([, { phase }]) => phase === "barred");
-    if (!barred) return null;
-    const { port } = OPERATIONS[barred[0]];
+  async #blockedBy(state: OrderState): Promise<Diagnosis["provider"]> {
+    const [blocked] = openSteps(state).filter(([, { phase }]) => phase === "blocked");
+    if (!blocked) return null;
+    const { port } = OPERATIONS[blocked[0]];
     if (port === "risk") return null;
     const view = await this.env.BREAKERS.getByName(port)
       .view()
@@ -138,7 +145,7 @@ export class OrderActor extends DurableObject<Env> {
     return status === "accepted" ? backlogOf(this.env, priority).catch(() => null) : null;
   }
 
-  #with<Result>(work: (process: OrderProcess) => Promise<Result>): Promise<Result> {
+  #with<Result>(work: (process: OrderRunner) => Promise<Result>): Promise<Result> {
     return this.#meter.request(async () => {
       this.#loaded ??= this.#load().catch((error: unknown) => {
         this.#loaded = null;
@@ -148,10 +155,10 @@ export class OrderActor extends DurableObject<Env> {
     });
   }
 
-  async #load(): Promise<OrderProcess> {
+  async #load(): Promise<OrderRunner> {
     const journal = this.#journal();
     const armedAt = journal.length > 0 ? await this.ctx.storage.getAlarm() : null;
-    return new OrderProcess(this.#ports(), lanesFrom(this.env.LANES), journal, armedAt);
+    return new OrderRunner(this.#ports(), lanesFrom(this.env.LANES), journal, armedAt);
   }
 
   #journal(): Commit[] {

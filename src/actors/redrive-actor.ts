@@ -23,13 +23,13 @@ import {
   underWay,
 } from "../domain/redrive.ts";
 import type { Env } from "../env.ts";
+import { laneQueue } from "../messaging/lanes.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { exec, Meter } from "../platform/meter.ts";
 import { inRounds } from "../platform/rounds.ts";
 import { Schema } from "../platform/schema.ts";
-import { laneQueue } from "./lane-queue.ts";
 
 /** A row is written when the job begins and once more when the order's outcome is known; which orders were taken is one number. */
 const SCHEMA = ["CREATE TABLE items (position INTEGER PRIMARY KEY, order_id TEXT NOT NULL, outcome TEXT) STRICT"] as const;
@@ -64,7 +64,7 @@ interface Orders extends Omit<StartRedrive, "filter"> {
   readonly id: string;
   readonly tenant: string;
   /** Digest of the request, to tell a repeat from another one. */
-  readonly fingerprint: string;
+  readonly requestDigest: string;
   readonly startedBy: string;
   readonly truncated: boolean;
 }
@@ -102,10 +102,10 @@ export class RedriveActor extends DurableObject<Env> {
   }
 
   /** The job of this name, if it was asked for in the same words; null when there is none. */
-  find(fingerprint: string): FoundRedrive | null {
+  find(requestDigest: string): FoundRedrive | null {
     return this.#meter.request(() => {
       if (!this.#stored) return null;
-      if (this.#stored.orders.fingerprint !== fingerprint) return { outcome: "conflict" };
+      if (this.#stored.orders.requestDigest !== requestDigest) return { outcome: "conflict" };
       return { outcome: "found", view: this.#view(this.#stored) };
     });
   }
@@ -122,7 +122,7 @@ export class RedriveActor extends DurableObject<Env> {
       await this.#arm(isEnded(job) ? KEEP_MS : tickMs(job, orders, now()));
       this.#log(job, orders);
     }
-    return this.find(orders.fingerprint) as FoundRedrive;
+    return this.find(orders.requestDigest) as FoundRedrive;
   }
 
   view(): RedriveJobView | null {

@@ -6,7 +6,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
 import { ShardReport, ShardTally, type StatsFrame, type StatsSnapshot, type Tally } from "../contract/stats.ts";
-import { isQuiet, mergeTallies, snapshot } from "../domain/stats.ts";
+import { isQuiet, mergeTallies, snapshot } from "../domain/counters.ts";
 import type { Env } from "../env.ts";
 import { type Resume, readResume } from "../live/resume.ts";
 import { acceptSocket, answerPings, broadcast, problem, refuseMessage } from "../live/sockets.ts";

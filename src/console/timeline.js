@@ -17,8 +17,8 @@ import { stepName } from "./vocabulary.js";
 /** @param {string | undefined} by @param {string | undefined} note */
 const said = (by, note) => [by && `by ${by}`, note && `“${note}”`].filter(Boolean).join(": ");
 
-/** @param {number} epoch */
-const attempt = (epoch) => (epoch > 1 ? ` (attempt ${epoch})` : "");
+/** @param {number} attempt */
+const attempt = (attempt) => (attempt > 1 ? ` (attempt ${attempt})` : "");
 
 /** @param {{ reference?: string | undefined, flags?: string[] | undefined } | undefined} facts */
 const factsOf = (facts) => [facts?.reference, facts?.flags?.map(words).join(", ")].filter(Boolean).join(" · ");
@@ -38,27 +38,27 @@ export function lineOf({ type, at, data }) {
     case "OrderStarted":
       return { title: "Work began", tone: "moving" };
     case "StepStarted":
-      return { title: `${stepName(event.step)}: begun${attempt(event.epoch)}`, tone: "quiet" };
+      return { title: `${stepName(event.step)}: begun${attempt(event.attempt)}`, tone: "quiet" };
     case "StepSucceeded":
-      return { title: `${stepName(event.step)}: done${attempt(event.epoch)}`, detail: factsOf(event.facts), tone: "good" };
+      return { title: `${stepName(event.step)}: done${attempt(event.attempt)}`, detail: factsOf(event.facts), tone: "good" };
     case "StepRefused":
       return { title: `${stepName(event.step)}: refused`, detail: refusalOf(event.refusal), tone: "bad" };
     case "StepFailed": {
       const next = event.retryAt === null ? "no retry left" : `again after ${duration(Math.max(0, event.retryAt - Date.parse(at)))}`;
       return {
-        title: `${stepName(event.step)}: ${event.failure} failure${attempt(event.epoch)}`,
+        title: `${stepName(event.step)}: ${event.failure} failure${attempt(event.attempt)}`,
         detail: `${event.detail} · ${next}`,
         tone: "waiting",
       };
     }
-    case "StepBarred":
+    case "StepBlocked":
       return {
         title: `${stepName(event.step)}: waits for its provider`,
         detail: `${event.provider} is not called for now`,
         tone: "waiting",
       };
     case "LateAnswerRecorded":
-      return { title: `${stepName(event.step)}: late answer${attempt(event.epoch)}`, detail: event.outcome, tone: "waiting" };
+      return { title: `${stepName(event.step)}: late answer${attempt(event.attempt)}`, detail: event.outcome, tone: "waiting" };
     case "OrderHeld":
       return { title: "Held for review", detail: event.flags.map(words).join(", "), tone: "waiting" };
     case "OrderApproved":

@@ -6,11 +6,11 @@ import { z } from "zod";
 import { Address, Cause, Charge, Customer, OrderLine, Payment, Priority, ProviderName, Refusal, Step, TrackName } from "./order.ts";
 import { Amount, Currency, Millis, OrderId, Tenant } from "./primitives.ts";
 
-/** An order as it was accepted. `fingerprint` is the digest of the submitted body, to tell a repeat from another order. */
+/** An order as it was accepted. `requestDigest` is the digest of the submitted body, to tell a repeat from another order. */
 export const PlacedOrder = z.object({
   orderId: OrderId,
   tenant: Tenant,
-  fingerprint: z.string(),
+  requestDigest: z.string(),
   reference: z.string().optional(),
   priority: Priority,
   track: TrackName,
@@ -48,32 +48,32 @@ export const Correction = z.object({ customer: Customer, shipTo: Address, paymen
 export type Correction = z.infer<typeof Correction>;
 
 const by = z.string().max(100);
-const epoch = z.int().positive();
+const attempt = z.int().positive();
 
 export const OrderEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("OrderPlaced"), order: PlacedOrder }),
   /** The order left its lane: somebody began to work on it at `startedAt`. */
   z.object({ type: z.literal("OrderStarted"), startedAt: Millis }),
-  /** The intent, journaled before the call. The same step with a higher epoch is a further attempt. */
-  z.object({ type: z.literal("StepStarted"), step: Step, epoch }),
-  z.object({ type: z.literal("StepSucceeded"), step: Step, epoch, facts: StepFacts }),
-  z.object({ type: z.literal("StepRefused"), step: Step, epoch, refusal: Refusal }),
+  /** The intent, journaled before the call. The same step with a higher attempt is a further attempt. */
+  z.object({ type: z.literal("StepStarted"), step: Step, attempt }),
+  z.object({ type: z.literal("StepSucceeded"), step: Step, attempt, facts: StepFacts }),
+  z.object({ type: z.literal("StepRefused"), step: Step, attempt, refusal: Refusal }),
   /** `retryAt` null: its retries are used up, or no retry can ever work. */
   z.object({
     type: z.literal("StepFailed"),
     step: Step,
-    epoch,
+    attempt,
     failure: FailureKind,
     detail: z.string().max(1_000),
     retryAt: Millis.nullable(),
   }),
   /** The step's provider is not to be called for now; no attempt was made and none is counted. */
-  z.object({ type: z.literal("StepBarred"), step: Step, provider: ProviderName, since: Millis }),
+  z.object({ type: z.literal("StepBlocked"), step: Step, provider: ProviderName, since: Millis }),
   /** An answer to an attempt that had been given up. It changes no state except to call for another undo. */
   z.object({
     type: z.literal("LateAnswerRecorded"),
     step: Step,
-    epoch,
+    attempt,
     outcome: z.enum(["succeeded", "refused", "failed"]),
     facts: StepFacts.optional(),
   }),

@@ -166,7 +166,7 @@ export const OrderSummary = z.object({
   attention: Attention.nullable(),
   /** Of a parked order: what its cause has in common with the causes of others. */
   causeClass: CauseClass.nullable(),
-  fingerprint: z.string().nullable(),
+  causeFingerprint: z.string().nullable(),
   placedAt: Millis,
   startedAt: Millis.nullable(),
   confirmedAt: Millis.nullable(),

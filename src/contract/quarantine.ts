@@ -24,8 +24,8 @@ export const MAX_REDRIVEN = 10_000;
 /** No provider that has just recovered should get more than this on top of its normal load. */
 export const MAX_RATE_PER_SECOND = 100;
 
-/** Longer than any text that `fingerprintOf` makes. */
-const MAX_FINGERPRINT = 200;
+/** Longer than any text that `causeFingerprintOf` makes. */
+const MAX_CAUSE_FINGERPRINT = 200;
 
 /** `rdr_` and 26 base32 digits, derived from the tenant and the Idempotency-Key. */
 export const RedriveId = z
@@ -35,7 +35,7 @@ export const RedriveId = z
 
 export const QuarantineGroup = z
   .object({
-    fingerprint: z
+    causeFingerprint: z
       .string()
       .meta({ description: "What the causes have in common; the filter of a redrive.", example: "poison authorize: answered 400" }),
     causeClass: CauseClass,
@@ -59,11 +59,11 @@ export const QuarantineList = z
 /** Which parked orders: those to which all that is given applies. */
 export const QuarantineFilter = z
   .strictObject({
-    fingerprint: text(MAX_FINGERPRINT).optional(),
+    causeFingerprint: text(MAX_CAUSE_FINGERPRINT).optional(),
     causeClass: CauseClass.optional(),
     orderIds: z.array(OrderId).min(1).max(MAX_FILTER_IDS).optional(),
   })
-  .refine((filter) => Object.values(filter).some((value) => value !== undefined), "name a fingerprint, a causeClass or orderIds")
+  .refine((filter) => Object.values(filter).some((value) => value !== undefined), "name a causeFingerprint, a causeClass or orderIds")
   .meta({ id: "QuarantineFilter" });
 export type QuarantineFilter = z.infer<typeof QuarantineFilter>;
 
@@ -78,7 +78,7 @@ export const RedrivePreviewView = z
         z.object({
           id: OrderId,
           priority: Priority,
-          fingerprint: z.string(),
+          causeFingerprint: z.string(),
           done: z
             .array(z.object({ step: Step, reference: z.string().nullable() }))
             .meta({ description: "Effects that have happened and will be skipped." }),

@@ -5,7 +5,7 @@ import { OrderId } from "./primitives.ts";
 
 const Count = z.int().nonnegative();
 
-/** Orders of one page: each costs a request to its actor, one per tracked SKU and one per provider that keeps books. */
+/** Orders of one page: each costs a request to its actor, one per tracked SKU and one per provider that keeps ledger. */
 export const MAX_RECONCILED = 200;
 
 export const Reconcile = z
@@ -44,7 +44,7 @@ export const Reconciliation = z
     checked: Count.meta({ description: "Orders that were compared." }),
     unreachable: Count.meta({ description: "Orders whose actor did not answer; they were not compared." }),
     differences: z.array(Difference),
-    unsupported: z.array(ProviderName).meta({ description: "Providers that keep no books to compare with." }),
+    unsupported: z.array(ProviderName).meta({ description: "Providers that keep no ledger to compare with." }),
     unanswered: z.array(ProviderName).meta({ description: "Providers that did not answer, or are not to be called now." }),
     nextCursor: z.string().nullable().meta({ description: "Send it as `cursor` with the same period; null when all was compared." }),
   })

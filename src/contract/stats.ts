@@ -58,7 +58,7 @@ export const StatsFrame = z
   .meta({ id: "StatsFrame" });
 export type StatsFrame = z.infer<typeof StatsFrame>;
 
-/** What happened in ten seconds. Waiting times are a histogram: how many orders fell into each bucket of `domain/stats.ts`. */
+/** What happened in ten seconds. Waiting times are a histogram: how many orders fell into each bucket of `domain/counters.ts`. */
 export const Slice = z.object({
   submitted: Count,
   confirmed: Count,

@@ -29,7 +29,7 @@ export type OrderReceipt = z.infer<typeof OrderReceipt>;
 const StepView = z
   .object({
     step: Step,
-    state: z.enum(["started", "succeeded", "refused", "failed", "barred"]),
+    state: z.enum(["started", "succeeded", "refused", "failed", "blocked"]),
     attempt: z.int().meta({ description: "Which attempt this is, or which is due next." }),
     retryAt: Instant.nullable(),
     reference: z.string().nullable().meta({ description: "The provider's own name for what it did." }),
@@ -75,7 +75,7 @@ export const OrderListItem = z
     reason: z.string().nullable(),
     attention: Attention.nullable().meta({ description: "Why a person should look at it." }),
     causeClass: CauseClass.nullable(),
-    fingerprint: z.string().nullable().meta({ description: "What its cause has in common with the causes of others." }),
+    causeFingerprint: z.string().nullable().meta({ description: "What its cause has in common with the causes of others." }),
     reference: z.string().nullable(),
     customerId: z.string().nullable(),
     currency: Currency,
@@ -133,9 +133,9 @@ export const DiagnosisView = z
     attempts: z.array(
       z.object({
         step: Step,
-        epoch: z.int(),
+        attempt: z.int(),
         at: Instant,
-        result: z.enum(["succeeded", "refused", "failed", "barred", "late"]),
+        result: z.enum(["succeeded", "refused", "failed", "blocked", "late"]),
         detail: z.string().nullable(),
       }),
     ),

@@ -1,7 +1,7 @@
 /**
  * The circuit breaker of one provider. Closed: calls pass. Open: none does, and at `probeAt` one order is sent to try.
  * Half open: that one is out. Paused: a person has stopped the calls, and only a person lets them pass again. An order
- * that is barred spends none of its retries.
+ * that is blocked spends none of its retries.
  */
 
 export type BreakerState =

@@ -4,9 +4,9 @@
  */
 import type { Correction, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { Cause, OrderStatus, ProviderName, Step } from "../contract/order.ts";
-import type { ProviderAnswer } from "../providers/ports.ts";
 import type { Lane } from "./lanes.ts";
 import { evolve, isAtRest, type OrderState, type StepState } from "./order.ts";
+import type { ProviderAnswer } from "./ports.ts";
 import { follow, plan, stageDeadlineOf } from "./progress.ts";
 import { retryDelayMs } from "./retry.ts";
 import { isUndo } from "./saga.ts";
@@ -102,15 +102,15 @@ export function decideDeadlines(state: OrderState, lane: Lane, at: number): Orde
   return events;
 }
 
-/** One call's answer, with the epoch that it was made in. */
+/** One call's answer, with the attempt that it was made in. */
 export interface Outcome {
   readonly step: Step;
-  readonly epoch: number;
+  readonly attempt: number;
   readonly answer: ProviderAnswer;
 }
 
 /** A step that is not attempted because its provider is not to be called. */
-export interface Barred {
+export interface Blocked {
   readonly step: Step;
   readonly provider: ProviderName;
   readonly since: number;
@@ -135,55 +135,55 @@ export function decideOutcomes(
 /**
  * What is journaled before a run takes up calls that another run may have begun and died in. The first such run only
  * marks the order as started. From then on an open intent is a lost attempt: it counts, and the next one has a higher
- * epoch, so that an order whose calls keep killing its actor is parked instead of killing it for ever.
+ * attempt, so that an order whose calls keep killing its actor is parked instead of killing it for ever.
  */
 export function decideResume(state: OrderState, due: readonly Step[], lane: Lane, at: number): OrderEvent[] {
   if (state.startedAt === null) return [{ type: "OrderStarted", startedAt: at }];
   return due.flatMap((step): OrderEvent[] => {
-    const { phase, epoch, failures } = state.steps[step] as StepState;
-    if (phase === "barred") return [];
-    if (phase === "failed") return [{ type: "StepStarted", step, epoch }];
+    const { phase, attempt, failures } = state.steps[step] as StepState;
+    if (phase === "blocked") return [];
+    if (phase === "failed") return [{ type: "StepStarted", step, attempt }];
     const last = failures + 1 >= lane.retry.maxAttempts;
-    const lost = { type: "StepFailed", step, epoch, failure: "unknown", detail: "the run that made the call died" } as const;
+    const lost = { type: "StepFailed", step, attempt, failure: "unknown", detail: "the run that made the call died" } as const;
     return last
       ? [{ ...lost, retryAt: null }]
       : [
           { ...lost, retryAt: at },
-          { type: "StepStarted", step, epoch: epoch + 1 },
+          { type: "StepStarted", step, attempt: attempt + 1 },
         ];
   });
 }
 
 /** The steps that wait for their provider now and did not before. */
-export function decideBarred(state: OrderState, barred: readonly Barred[]): OrderEvent[] {
-  return barred
-    .filter(({ step }) => state.steps[step]?.phase !== "barred")
-    .map(({ step, provider, since }) => ({ type: "StepBarred", step, provider, since }));
+export function decideBlocked(state: OrderState, blocked: readonly Blocked[]): OrderEvent[] {
+  return blocked
+    .filter(({ step }) => state.steps[step]?.phase !== "blocked")
+    .map(({ step, provider, since }) => ({ type: "StepBlocked", step, provider, since }));
 }
 
-function record(state: OrderState, { step, epoch, answer }: Outcome, lane: Lane, at: number, random: number): OrderEvent {
+function record(state: OrderState, { step, attempt, answer }: Outcome, lane: Lane, at: number, random: number): OrderEvent {
   const current = state.steps[step];
-  if (current === undefined || current.epoch !== epoch || current.phase === "succeeded" || current.phase === "refused") {
+  if (current === undefined || current.attempt !== attempt || current.phase === "succeeded" || current.phase === "refused") {
     return {
       type: "LateAnswerRecorded",
       step,
-      epoch,
+      attempt,
       outcome: answer.outcome,
       ...(answer.outcome === "succeeded" && { facts: answer.facts }),
     };
   }
   switch (answer.outcome) {
     case "succeeded":
-      return { type: "StepSucceeded", step, epoch, facts: answer.facts };
+      return { type: "StepSucceeded", step, attempt, facts: answer.facts };
     case "refused":
-      if (mayBeRefused(step)) return { type: "StepRefused", step, epoch, refusal: answer.refusal };
-      return { type: "StepFailed", step, epoch, failure: "refused", detail: answer.refusal.reason, retryAt: null };
+      if (mayBeRefused(step)) return { type: "StepRefused", step, attempt, refusal: answer.refusal };
+      return { type: "StepFailed", step, attempt, failure: "refused", detail: answer.refusal.reason, retryAt: null };
     case "failed": {
       const delay = retryDelayMs(lane.retry, answer, current.failures + 1, random);
       return {
         type: "StepFailed",
         step,
-        epoch,
+        attempt,
         failure: answer.failure,
         detail: answer.detail,
         retryAt: delay === null ? null : at + delay,

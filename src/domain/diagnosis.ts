@@ -28,9 +28,9 @@ export type Action = "cancel" | "expedite" | "approve" | "reject" | "stage" | "c
 
 export interface Attempt {
   readonly step: Step;
-  readonly epoch: number;
+  readonly attempt: number;
   readonly at: number;
-  readonly result: "succeeded" | "refused" | "failed" | "barred" | "late";
+  readonly result: "succeeded" | "refused" | "failed" | "blocked" | "late";
   readonly detail: string | null;
 }
 
@@ -58,7 +58,7 @@ export interface Circumstances {
   readonly alarmAt: number | null;
   /** Whether calls of this order are out at this moment. */
   readonly running: boolean;
-  /** The breaker that bars the order, when one does and it could be asked. */
+  /** The breaker that blocks the order, when one does and it could be asked. */
   readonly provider: Diagnosis["provider"];
   /** The backlog of the order's lane, when it waits there and the queue could be asked. */
   readonly backlog: Backlog | null;
@@ -98,7 +98,7 @@ function situationOf(state: OrderState, { now, running }: Circumstances): Situat
     default:
   }
   if (running) return "running";
-  if (openSteps(state).some(([, step]) => step.phase === "barred")) return "waiting_for_provider";
+  if (openSteps(state).some(([, step]) => step.phase === "blocked")) return "waiting_for_provider";
   if (state.status === "accepted") return "in_lane";
   switch (plan(state, now).kind) {
     case "stuck":
@@ -113,23 +113,23 @@ function situationOf(state: OrderState, { now, running }: Circumstances): Situat
 
 function sinceOf(state: OrderState, situation: Situation): number {
   if (situation === "waiting_for_stage" || situation === "stage_overran") return state.stageSince ?? state.updatedAt;
-  const barred = openSteps(state).flatMap(([, { barredSince }]) => (barredSince === null ? [] : [barredSince]));
-  if (situation === "waiting_for_provider" && barred.length > 0) return Math.min(...barred);
+  const blocked = openSteps(state).flatMap(([, { blockedSince }]) => (blockedSince === null ? [] : [blockedSince]));
+  if (situation === "waiting_for_provider" && blocked.length > 0) return Math.min(...blocked);
   return state.updatedAt;
 }
 
 function attemptOf(event: OrderEvent, at: number): Attempt[] {
   switch (event.type) {
     case "StepSucceeded":
-      return [{ step: event.step, epoch: event.epoch, at, result: "succeeded", detail: event.facts.reference ?? null }];
+      return [{ step: event.step, attempt: event.attempt, at, result: "succeeded", detail: event.facts.reference ?? null }];
     case "StepRefused":
-      return [{ step: event.step, epoch: event.epoch, at, result: "refused", detail: event.refusal.reason }];
+      return [{ step: event.step, attempt: event.attempt, at, result: "refused", detail: event.refusal.reason }];
     case "StepFailed":
-      return [{ step: event.step, epoch: event.epoch, at, result: "failed", detail: `${event.failure}: ${event.detail}` }];
-    case "StepBarred":
-      return [{ step: event.step, epoch: 0, at, result: "barred", detail: event.provider }];
+      return [{ step: event.step, attempt: event.attempt, at, result: "failed", detail: `${event.failure}: ${event.detail}` }];
+    case "StepBlocked":
+      return [{ step: event.step, attempt: 0, at, result: "blocked", detail: event.provider }];
     case "LateAnswerRecorded":
-      return [{ step: event.step, epoch: event.epoch, at, result: "late", detail: event.outcome }];
+      return [{ step: event.step, attempt: event.attempt, at, result: "late", detail: event.outcome }];
     default:
       return [];
   }

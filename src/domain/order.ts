@@ -9,24 +9,24 @@ import { isUndo, UNDOES } from "./saga.ts";
 export interface StepState {
   /**
    * `started`: the intent is journaled. `failed`: the attempt failed, and `retryAt` says when the next is due, or null for
-   * never. `barred`: it waits for its provider, since `barredSince`.
+   * never. `blocked`: it waits for its provider, since `blockedSince`.
    */
-  readonly phase: "started" | "succeeded" | "refused" | "failed" | "barred";
-  /** The epoch of the attempt under way or due next. An answer to a lower one is late. */
-  readonly epoch: number;
+  readonly phase: "started" | "succeeded" | "refused" | "failed" | "blocked";
+  /** The attempt of the attempt under way or due next. An answer to a lower one is late. */
+  readonly attempt: number;
   /** Attempts that have failed since the order was placed or last redriven. */
   readonly failures: number;
   readonly retryAt: number | null;
   readonly facts: StepFacts;
   readonly lastFailure: { readonly failure: FailureKind; readonly detail: string } | null;
-  readonly barredSince: number | null;
+  readonly blockedSince: number | null;
   /** Whether an attempt under the current key may have had its effect although nobody heard of it. */
   readonly maybeDone: boolean;
   /**
    * Part of the key from 2 on. It rises when the effect of this key is surely not enough: an undo whose step took effect
    * after it, or a step that is taken up again after it had been refused for good.
    */
-  readonly round: number;
+  readonly keyGeneration: number;
 }
 
 /** How an order that is being undone will end. */
@@ -82,7 +82,7 @@ export function evolve(state: OrderState | null, event: OrderEvent, at: number):
     case "OrderStarted":
       return { ...state, startedAt: event.startedAt, status: state.status === "accepted" ? "processing" : state.status };
     case "StepStarted":
-      return withStep(state, event.step, (step) => ({ ...step, phase: "started", epoch: event.epoch, retryAt: null }));
+      return withStep(state, event.step, (step) => ({ ...step, phase: "started", attempt: event.attempt, retryAt: null }));
     case "StepSucceeded":
       return withStep(state, event.step, (step) => ({ ...step, phase: "succeeded", retryAt: null, facts: event.facts }));
     case "StepRefused":
@@ -94,14 +94,14 @@ export function evolve(state: OrderState | null, event: OrderEvent, at: number):
       return withStep(state, event.step, (step) => ({
         ...step,
         phase: "failed",
-        epoch: event.epoch + 1,
+        attempt: event.attempt + 1,
         failures: step.failures + 1,
         maybeDone: step.maybeDone || !isDefinite(event.failure),
         retryAt: event.retryAt,
         lastFailure: { failure: event.failure, detail: event.detail },
       }));
-    case "StepBarred":
-      return withStep(state, event.step, (step) => ({ ...step, phase: "barred", retryAt: null, barredSince: event.since }));
+    case "StepBlocked":
+      return withStep(state, event.step, (step) => ({ ...step, phase: "blocked", retryAt: null, blockedSince: event.since }));
     case "LateAnswerRecorded":
       return event.outcome === "succeeded" ? withLateEffect(state, event.step, event.facts ?? {}) : state;
     case "OrderHeld":
@@ -160,7 +160,7 @@ export function summarize(state: OrderState): OrderSummary {
     reason: reasonOf(state),
     attention: attentionOf(state),
     causeClass: state.cause?.class ?? null,
-    fingerprint: state.cause && fingerprintOf(state.cause),
+    causeFingerprint: state.cause && causeFingerprintOf(state.cause),
     placedAt: state.placedAt,
     startedAt: state.startedAt,
     confirmedAt: state.confirmedAt,
@@ -182,7 +182,7 @@ export function attentionOf(state: OrderState): Attention | null {
 }
 
 /** What two causes have in common when they are the same trouble: without the ids and numbers that differ from order to order. */
-export function fingerprintOf({ class: kind, step, detail }: Cause): string {
+export function causeFingerprintOf({ class: kind, step, detail }: Cause): string {
   const common = detail
     .toLowerCase()
     .replace(/ord_[0-9a-z]+/g, "*")
@@ -223,14 +223,14 @@ const failing = (refusal: Refusal): Ending => ({ status: "failed", reason: refus
 
 const FRESH: StepState = {
   phase: "started",
-  epoch: 0,
+  attempt: 0,
   failures: 0,
   retryAt: null,
   facts: {},
   lastFailure: null,
-  barredSince: null,
+  blockedSince: null,
   maybeDone: false,
-  round: 1,
+  keyGeneration: 1,
 };
 
 function withStep(state: OrderState, step: Step, change: (step: StepState) => StepState): OrderState {
@@ -249,10 +249,10 @@ function withLateEffect(state: OrderState, step: Step, facts: StepFacts): OrderS
   const owed = withStep(known, undo, (before) => ({
     ...before,
     phase: "failed",
-    epoch: before.epoch + 1,
+    attempt: before.attempt + 1,
     failures: 0,
     retryAt: 0,
-    round: before.round + 1,
+    keyGeneration: before.keyGeneration + 1,
   }));
   return isAtRest(state.status) ? { ...owed, status: state.ending.status === "cancelled" ? "cancelling" : "processing" } : owed;
 }
@@ -268,7 +268,7 @@ function renewed(state: OrderState, at: number): OrderState {
     Object.entries(state.steps).map(([name, step]) => {
       if (step.phase !== "failed") return [name, step];
       const turnedDown = step.lastFailure !== null && isDefinite(step.lastFailure.failure) && (!step.maybeDone || state.corrected);
-      const key = turnedDown ? { round: step.round + 1, maybeDone: false } : {};
+      const key = turnedDown ? { keyGeneration: step.keyGeneration + 1, maybeDone: false } : {};
       return [name, { ...step, failures: 0, retryAt: at, ...key }];
     }),
   );

@@ -1,6 +1,6 @@
 /**
  * What an order does next: which intents follow from where it stands, which calls are due, and when it must be woken if
- * nobody else does it. Pure questions to a state; the answers are carried out by `actors/order-process.ts`.
+ * nobody else does it. Pure questions to a state; the answers are carried out by `runtime/order-runner.ts`.
  */
 import type { FailureKind, OrderEvent } from "../contract/events.ts";
 import type { Cause, CauseClass, Step, UndoStep } from "../contract/order.ts";
@@ -47,7 +47,7 @@ export function follow(state: OrderState, at: number): OrderEvent[] {
 function followForward(state: OrderState, at: number): OrderEvent[] {
   for (const [index, group] of FORWARD.entries()) {
     const steps = group.map((step) => state.steps[step]);
-    if (steps.every((step) => step === undefined)) return group.map((step) => ({ type: "StepStarted", step, epoch: 1 }));
+    if (steps.every((step) => step === undefined)) return group.map((step) => ({ type: "StepStarted", step, attempt: 1 }));
     if (!steps.every((step) => step?.phase === "succeeded")) return [];
     const flags = state.steps.screen?.facts.flags ?? [];
     if (index === 0 && flags.length > 0 && !state.approved) return [{ type: "OrderHeld", flags, until: at + HOLD_MS }];
@@ -59,7 +59,7 @@ function followUndo(state: OrderState): OrderEvent[] {
   for (const group of UNDO) {
     const owed = group.filter((undo) => isOwed(state, undo) && state.steps[undo]?.phase !== "succeeded");
     if (owed.length === 0) continue;
-    return owed.filter((undo) => state.steps[undo] === undefined).map((step) => ({ type: "StepStarted", step, epoch: 1 }));
+    return owed.filter((undo) => state.steps[undo] === undefined).map((step) => ({ type: "StepStarted", step, attempt: 1 }));
   }
   return [state.ending?.status === "cancelled" ? { type: "OrderCancelled" } : { type: "OrderFailed" }];
 }
@@ -80,7 +80,7 @@ export function plan(state: OrderState, now: number): Plan {
   const open = openSteps(state);
   const stuck = open.find(([, step]) => step.phase === "failed" && step.retryAt === null);
   if (stuck) return { kind: "stuck", cause: causeOf(...stuck) };
-  // A barred step is always due: whether its provider may be called again is asked when it is taken up.
+  // A blocked step is always due: whether its provider may be called again is asked when it is taken up.
   const due = open.filter(([, step]) => step.retryAt === null || step.retryAt <= now).map(([name]) => name);
   if (due.length > 0) return { kind: "call", steps: due };
   const until = Math.min(...open.map(([, step]) => step.retryAt ?? now));
@@ -91,7 +91,7 @@ export function plan(state: OrderState, now: number): Plan {
 export function openSteps(state: OrderState): [Step, StepState][] {
   const undoing = state.ending !== null;
   return (Object.entries(state.steps) as [Step, StepState][]).filter(
-    ([name, step]) => isUndo(name) === undoing && (step.phase === "started" || step.phase === "failed" || step.phase === "barred"),
+    ([name, step]) => isUndo(name) === undoing && (step.phase === "started" || step.phase === "failed" || step.phase === "blocked"),
   );
 }
 

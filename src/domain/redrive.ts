@@ -33,16 +33,16 @@ export function previewOf(state: OrderState): RedrivePreview {
     ahead = follow(ahead, at).reduce((before, event) => evolve(before, event, at), ahead);
     const [next] = openSteps(ahead);
     if (!next) break;
-    const [name, { epoch, facts }] = next;
+    const [name, { attempt, facts }] = next;
     willRun.push(name);
-    ahead = evolve(ahead, { type: "StepSucceeded", step: name, epoch, facts }, at);
+    ahead = evolve(ahead, { type: "StepSucceeded", step: name, attempt, facts }, at);
   }
   return { done, willRun, undoing };
 }
 
-/** Whose trouble a fingerprint tells of, and in which step: the way back from `fingerprintOf`. Null for what is none. */
-export function readFingerprint(fingerprint: string): { readonly causeClass: CauseClass; readonly step: Step | null } | null {
-  const [, kind, where] = /^(\S+) (\S+): /.exec(fingerprint) ?? [];
+/** Whose trouble a causeFingerprint tells of, and in which step: the way back from `causeFingerprintOf`. Null for what is none. */
+export function readCauseFingerprint(causeFingerprint: string): { readonly causeClass: CauseClass; readonly step: Step | null } | null {
+  const [, kind, where] = /^(\S+) (\S+): /.exec(causeFingerprint) ?? [];
   const causeClass = CauseClass.safeParse(kind);
   return causeClass.success ? { causeClass: causeClass.data, step: Step.safeParse(where).data ?? null } : null;
 }
@@ -89,7 +89,7 @@ const MIN_SAMPLE = 10;
 /** An order that goes well takes seconds; one that fails again may still be retrying after this, and is no reason to go on. */
 export const CANARY_PATIENCE_MS = 120_000;
 
-/** With nothing taken and nothing decided for this long, the rest waits for a provider that is barred, or for a person. */
+/** With nothing taken and nothing decided for this long, the rest waits for a provider that is blocked, or for a person. */
 export const STALL_PATIENCE_MS = 10 * 60_000;
 
 /** Orders released and without an outcome; more would only pile up behind whatever holds them. */

@@ -1,4 +1,4 @@
-/** How an order gets its id and its fingerprint: both are derived, so a retry meets the same actor without any lookup. */
+/** How an order gets its id and the digest of its request: both are derived, so a retry meets the same actor without any lookup. */
 import canonicalize from "canonicalize";
 import type { OrderId } from "../contract/primitives.ts";
 
@@ -25,7 +25,7 @@ async function digitsOf(text: string): Promise<string> {
 }
 
 /** The same for two bodies that mean the same, whatever the order of their fields. */
-export async function fingerprintOf(body: object): Promise<string> {
+export async function requestDigestOf(body: object): Promise<string> {
   return hex(await sha256(canonicalize(body) ?? ""));
 }
 

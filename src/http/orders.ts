@@ -20,10 +20,10 @@ import {
 import type { OrderCommand } from "../domain/decide.ts";
 import type { Diagnosis } from "../domain/diagnosis.ts";
 import type { OrderState } from "../domain/order.ts";
-import { listOrders, MAX_PAGE_SIZE } from "../history/queries.ts";
+import { sendHints } from "../messaging/hints.ts";
 import { type LogEvent, type LogFields, log } from "../platform/log.ts";
-import { sendHints } from "../queues/hints.ts";
-import { fingerprintOf, orderIdOf } from "./identity.ts";
+import { listOrders, MAX_PAGE_SIZE } from "../projections/history/queries.ts";
+import { orderIdOf, requestDigestOf } from "./identity.ts";
 import { type AuthEnv, requireScope } from "./keys.ts";
 import { body, errors, json, router, SECURED } from "./openapi.ts";
 import { invalid, orNull, problem, RETRY, refused, respond, unexpected } from "./problem.ts";
@@ -280,8 +280,8 @@ const actor = (c: Call, id: string) => c.env.ORDERS.getByName(id);
 async function place(c: Call, idempotencyKey: string, submitted: PlaceOrder): Promise<{ order: PlacedOrder; placement: Placement }> {
   const { trace } = c.var;
   const { tenant } = c.var.caller;
-  const [orderId, fingerprint] = await Promise.all([orderIdOf(tenant, idempotencyKey), fingerprintOf(submitted)]);
-  const order = { ...submitted, orderId, tenant, fingerprint, total: totalOf(submitted), trace };
+  const [orderId, requestDigest] = await Promise.all([orderIdOf(tenant, idempotencyKey), requestDigestOf(submitted)]);
+  const order = { ...submitted, orderId, tenant, requestDigest, total: totalOf(submitted), trace };
   return { order, placement: await actor(c, orderId).place(order) };
 }
 

@@ -16,10 +16,10 @@ import {
   StartRedrive,
 } from "../contract/quarantine.ts";
 import type { OrderState } from "../domain/order.ts";
-import { previewOf, readFingerprint } from "../domain/redrive.ts";
-import { type ParkedGroup, type ParkedOrder, parkedGroups, parkedOrders } from "../history/attention.ts";
+import { previewOf, readCauseFingerprint } from "../domain/redrive.ts";
 import { inRounds } from "../platform/rounds.ts";
-import { fingerprintOf, redriveIdOf } from "./identity.ts";
+import { type ParkedGroup, type ParkedOrder, parkedGroups, parkedOrders } from "../projections/history/attention.ts";
+import { redriveIdOf, requestDigestOf } from "./identity.ts";
 import { type AuthEnv, requireScope } from "./keys.ts";
 import { body, errors, json, router, SECURED } from "./openapi.ts";
 import { orNull, problem, RETRY, respond } from "./problem.ts";
@@ -85,15 +85,15 @@ quarantine.openapi(
   async (c) => {
     const { tenant, name: startedBy } = c.var.caller;
     const { filter, ...wanted } = c.req.valid("json");
-    const [id, fingerprint] = await Promise.all([
+    const [id, requestDigest] = await Promise.all([
       redriveIdOf(tenant, c.req.valid("header")["idempotency-key"]),
-      fingerprintOf({ filter, ...wanted }),
+      requestDigestOf({ filter, ...wanted }),
     ]);
-    const known = (await job(c, id).find(fingerprint)) as FoundRedrive | null;
+    const known = (await job(c, id).find(requestDigest)) as FoundRedrive | null;
     if (known) return answer(c, known);
     const found = await matching(c, filter);
     if (!found) return respond(c, historyDown, RETRY);
-    const orders = { ...wanted, id, tenant, fingerprint, startedBy, truncated: found.truncated };
+    const orders = { ...wanted, id, tenant, requestDigest, startedBy, truncated: found.truncated };
     const orderIds = found.parked.map(({ orderId }) => orderId);
     return answer(c, (await job(c, id).start(orders, orderIds)) as FoundRedrive);
   },
@@ -156,19 +156,19 @@ async function matching(c: Call, filter: QuarantineFilter): Promise<{ parked: Pa
 
 /** The order's own actor says what will happen; one that is no longer parked, whatever the history says, is left out. */
 async function preview(c: Call, parked: readonly ParkedOrder[]): Promise<z.infer<typeof RedrivePreviewView>["orders"]> {
-  const previews = await inRounds(parked.slice(0, MAX_PREVIEWED), async ({ orderId: id, fingerprint }) => {
+  const previews = await inRounds(parked.slice(0, MAX_PREVIEWED), async ({ orderId: id, causeFingerprint }) => {
     const state = (await c.env.ORDERS.getByName(id).view(c.var.caller.tenant)) as OrderState | null;
     if (state?.status !== "quarantined") return [];
     const { done, willRun, undoing } = previewOf(state);
-    return [{ id, priority: state.priority, fingerprint, done: [...done], willRun: [...willRun], undoing }];
+    return [{ id, priority: state.priority, causeFingerprint, done: [...done], willRun: [...willRun], undoing }];
   });
   return previews.flat();
 }
 
-/** A fingerprint that is none would be a bug in the projection; it must not hide the others. */
-function groupOf({ fingerprint, orders, oldest, newest, samples }: ParkedGroup): z.infer<typeof QuarantineList>["groups"] {
-  const read = readFingerprint(fingerprint);
+/** A cause fingerprint that is none would be a bug in the projection; it must not hide the others. */
+function groupOf({ causeFingerprint, orders, oldest, newest, samples }: ParkedGroup): z.infer<typeof QuarantineList>["groups"] {
+  const read = readCauseFingerprint(causeFingerprint);
   if (!read) return [];
   const [oldestAt, newestAt] = [new Date(oldest).toISOString(), new Date(newest).toISOString()];
-  return [{ fingerprint, ...read, orders, oldestAt, newestAt, sampleIds: [...samples] }];
+  return [{ causeFingerprint, ...read, orders, oldestAt, newestAt, sampleIds: [...samples] }];
 }

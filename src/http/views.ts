@@ -34,10 +34,10 @@ export function viewOf(state: OrderState): OrderView {
     charges: order.charges,
     customer: order.customer,
     shipTo: order.shipTo,
-    steps: (Object.entries(state.steps) as [Step, StepState][]).map(([step, { phase, epoch, retryAt, facts, lastFailure }]) => ({
+    steps: (Object.entries(state.steps) as [Step, StepState][]).map(([step, { phase, attempt, retryAt, facts, lastFailure }]) => ({
       step,
       state: phase,
-      attempt: epoch,
+      attempt: attempt,
       retryAt: isoOrNull(retryAt),
       reference: facts.reference ?? null,
       lastFailure: lastFailure?.detail ?? null,

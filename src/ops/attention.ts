@@ -6,8 +6,10 @@ import type { BreakerView } from "../actors/breaker-actor.ts";
 import type { AttentionItem, AttentionList, Severity } from "../contract/ops.ts";
 import { type CauseClass, ProviderName } from "../contract/order.ts";
 import { HOLD_MS } from "../domain/progress.ts";
-import { readFingerprint } from "../domain/redrive.ts";
+import { readCauseFingerprint } from "../domain/redrive.ts";
 import type { Env } from "../env.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
 import {
   type DeadLetterCount,
   deadLettersSince,
@@ -16,9 +18,7 @@ import {
   parkedGroups,
   type Waiting,
   waitingFor,
-} from "../history/attention.ts";
-import { within } from "../platform/deadline.ts";
-import { excerpt, log } from "../platform/log.ts";
+} from "../projections/history/attention.ts";
 
 const HOUR_MS = 60 * 60_000;
 
@@ -77,13 +77,13 @@ const TROUBLE: Readonly<Record<CauseClass, { readonly severity: Severity; readon
 
 const parkedItems = ({ groups }: Parked): AttentionItem[] => groups.flatMap(parkedItem);
 
-function parkedItem({ fingerprint, orders, oldest, samples }: ParkedGroup): AttentionItem[] {
-  const read = readFingerprint(fingerprint);
+function parkedItem({ causeFingerprint, orders, oldest, samples }: ParkedGroup): AttentionItem[] {
+  const read = readCauseFingerprint(causeFingerprint);
   if (!read) return [];
   const { causeClass, step } = read;
   const { severity, because } = TROUBLE[causeClass];
   const [first = ""] = samples;
-  const filter = { fingerprint };
+  const filter = { causeFingerprint };
   const correctable = causeClass === "poison" || causeClass === "refused";
   return [
     {
@@ -91,7 +91,7 @@ function parkedItem({ fingerprint, orders, oldest, samples }: ParkedGroup): Atte
       severity,
       since: iso(oldest),
       count: orders,
-      what: `${many(orders, "order is", "orders are")} parked${step ? ` in ${step}` : ""} because ${because}: ${fingerprint}.`,
+      what: `${many(orders, "order is", "orders are")} parked${step ? ` in ${step}` : ""} because ${because}: ${causeFingerprint}.`,
       orderIds: [...samples],
       do: [
         { what: "see why the oldest is parked", method: "GET", path: `/v1/orders/${first}/diagnosis` },

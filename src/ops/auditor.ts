@@ -4,15 +4,15 @@
  */
 import { ProviderName } from "../contract/order.ts";
 import { OrderId } from "../contract/primitives.ts";
+import type { Contribution } from "../domain/counters.ts";
 import type { OrderState } from "../domain/order.ts";
-import type { Contribution } from "../domain/stats.ts";
+import type { LedgerReaders } from "../domain/ports.ts";
 import type { Env } from "../env.ts";
-import type { HistoryRow } from "../history/audit.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { inRounds } from "../platform/rounds.ts";
-import { recordersFrom } from "../providers/index.ts";
-import type { Recorders } from "../providers/ports.ts";
+import type { HistoryRow } from "../projections/history/audit.ts";
+import { ledgerReadersFrom } from "../providers/index.ts";
 import { breakerOf } from "./attention.ts";
 import { type Finding, judgeCounters, judgeHistory, judgeProvider } from "./laws.ts";
 
@@ -34,7 +34,7 @@ export class Auditor {
   readonly #env: Env;
   readonly #tenant: string;
   readonly #at: number;
-  readonly #recorders: Recorders;
+  readonly #ledgers: LedgerReaders;
   /** Providers that are asked. */
   readonly #asked = new Set<ProviderName>();
   readonly unsupported = new Set<ProviderName>();
@@ -46,12 +46,12 @@ export class Auditor {
     this.#env = env;
     this.#tenant = tenant;
     this.#at = at;
-    this.#recorders = recordersFrom(env);
+    this.#ledgers = ledgerReadersFrom(env);
   }
 
   /** Finds out whom to ask: a provider in trouble, or one that somebody has paused, is not bothered with questions. */
   async prepare(): Promise<void> {
-    const names = Object.keys(this.#recorders) as ProviderName[];
+    const names = Object.keys(this.#ledgers) as ProviderName[];
     await Promise.all(
       names.map(async (name) => {
         const view = await breakerOf(this.#env, name).catch(() => null);
@@ -79,7 +79,7 @@ export class Auditor {
     if (state === null) return { orderId, state, row, counted, findings: [unknown(row, counted)] };
     const projections = [...judgeHistory(state, row, this.#at), ...judgeCounters(state, counted, this.#at)];
     const outside = await this.#judgeProviders(state);
-    // The books were read after the order: what differs because it has moved on meanwhile is no difference.
+    // The ledger was read after the order: what differs because it has moved on meanwhile is no difference.
     const moved = outside.length > 0 && (await this.#read(orderId))?.version !== state.version;
     return { orderId, state, row, counted, findings: moved ? projections : [...projections, ...outside] };
   }
@@ -95,8 +95,8 @@ export class Auditor {
     const names = ProviderName.options.filter((name) => this.#asked.has(name) && !this.unsupported.has(name));
     const findings = await Promise.all(
       names.map(async (name) => {
-        const record = await this.#recorders[name]({ order: state.order, facts });
-        if (record.outcome === "recorded") return judgeProvider(state, name, record.effects);
+        const record = await this.#ledgers[name]({ order: state.order, facts });
+        if (record.outcome === "read") return judgeProvider(state, name, record.effects);
         this[record.outcome].add(name);
         return [];
       }),

@@ -6,11 +6,11 @@
 
 import type { OrderStatus, OrderSummary, ProviderName, Step } from "../contract/order.ts";
 import type { Subject } from "../contract/reconciliation.ts";
+import type { Contribution } from "../domain/counters.ts";
 import { itemsOf } from "../domain/inventory.ts";
 import { isAtRest, type OrderState, summarize } from "../domain/order.ts";
-import type { Contribution } from "../domain/stats.ts";
-import type { HistoryRow } from "../history/audit.ts";
-import type { RecordedEffect } from "../providers/ports.ts";
+import type { LedgerEntry } from "../domain/ports.ts";
+import type { HistoryRow } from "../projections/history/audit.ts";
 
 /** A change takes seconds to the history and the counters; one that takes longer than this is worth a word. */
 export const ARRIVES_WITHIN_MS = 60_000;
@@ -55,8 +55,8 @@ function judgeProjection(
   return [{ law: 4, subject, what, expected: of(expected), found: of(found) }];
 }
 
-/** Law 2, and for stock that is told per SKU law 3: what a provider's own books say. */
-export function judgeProvider(state: OrderState, provider: ProviderName, effects: readonly RecordedEffect[]): Finding[] {
+/** Law 2, and for stock that is told per SKU law 3: what a provider's own ledger says. */
+export function judgeProvider(state: OrderState, provider: ProviderName, effects: readonly LedgerEntry[]): Finding[] {
   const perSku = effects.filter(({ sku }) => sku !== undefined);
   const perOrder = effects.filter(({ sku }) => sku === undefined);
   return [
@@ -66,7 +66,7 @@ export function judgeProvider(state: OrderState, provider: ProviderName, effects
   ];
 }
 
-function doubled(provider: ProviderName, effects: readonly RecordedEffect[]): Finding[] {
+function doubled(provider: ProviderName, effects: readonly LedgerEntry[]): Finding[] {
   return [...Map.groupBy(effects, ({ operation }) => operation)]
     .filter(([, same]) => same.length > 1)
     .map(([operation, same]) => ({
@@ -79,7 +79,7 @@ function doubled(provider: ProviderName, effects: readonly RecordedEffect[]): Fi
 }
 
 /** Of an order that still moves, or is parked half-way, nobody can say what is owed. */
-function judgeMoney({ status, order }: OrderState, effects: readonly RecordedEffect[]): Finding[] {
+function judgeMoney({ status, order }: OrderState, effects: readonly LedgerEntry[]): Finding[] {
   if (!isKept(status) && !isUndone(status)) return [];
   const sumOf = (wanted: string) =>
     effects.filter(({ operation }) => operation === wanted).reduce((sum, { amount }) => sum + (amount ?? order.total), 0);
@@ -101,7 +101,7 @@ function allowedIn(state: OrderState, tracked: boolean): readonly (string | null
 
 const IN_WORDS: Readonly<Record<string, string>> = { reserve: "reserved", commit: "sold", release: "released", null: "nothing" };
 
-function judgeStock(state: OrderState, effects: readonly RecordedEffect[]): Finding[] {
+function judgeStock(state: OrderState, effects: readonly LedgerEntry[]): Finding[] {
   const tracked = state.steps.reserve?.phase === "succeeded" ? (state.steps.reserve.facts.tracked ?? []) : [];
   return itemsOf(state.order.lines).flatMap(({ sku, quantity }): Finding[] => {
     const effect = effects.find((one) => one.sku === sku);

@@ -4,17 +4,17 @@
  * and counters only, never a provider and never stock: what is wrong there, a person has to settle.
  */
 import { z } from "zod";
-import type { RepairedOrder } from "../actors/stats-actor.ts";
+import type { RepairedOrder } from "../actors/stats-shard.ts";
 import { ProviderName, type Refusal } from "../contract/order.ts";
 import type { Difference, Reconcile, Reconciliation } from "../contract/reconciliation.ts";
 import type { ShardTally } from "../contract/stats.ts";
+import { type Contribution, SHARDS, shardOf } from "../domain/counters.ts";
 import { summarize } from "../domain/order.ts";
-import { type Contribution, SHARDS, shardOf } from "../domain/stats.ts";
 import type { Env } from "../env.ts";
-import { auditPage, countOrdersOf, missingOrders, repairHistory } from "../history/audit.ts";
 import { random as dice, now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
+import { auditPage, countOrdersOf, missingOrders, repairHistory } from "../projections/history/audit.ts";
 import { type Audit, Auditor } from "./auditor.ts";
 import { someTenants } from "./tenants.ts";
 

@@ -3,17 +3,18 @@
  * itself; this is for what the platform itself has lost. A poke restores an alarm or a lost event and changes nothing
  * else, so a healthy order may be poked at any time. It is bounded: with more to look at, the next sweep goes on.
  */
-import type { Poked } from "../actors/order-process.ts";
+
 import type { SweepReport } from "../contract/ops.ts";
 import { type OrderStatus, TrackName } from "../contract/order.ts";
 import { HOLD_MS } from "../domain/progress.ts";
 import { TRACKS } from "../domain/tracks.ts";
 import type { Env } from "../env.ts";
-import { type OverdueOrder, type OverdueRange, overdueOrders } from "../history/overdue.ts";
 import { random as dice, now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { inRounds } from "../platform/rounds.ts";
+import { type OverdueOrder, type OverdueRange, overdueOrders } from "../projections/history/overdue.ts";
+import type { Poked } from "../runtime/order-runner.ts";
 import { someTenants } from "./tenants.ts";
 
 /** Orders poked in one sweep, of all tenants together: with 20 at a time, some seconds. */

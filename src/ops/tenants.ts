@@ -1,6 +1,6 @@
 /** Whom an audit that runs by itself looks at. */
 import type { Env } from "../env.ts";
-import { tenantsOf } from "../history/overdue.ts";
+import { tenantsOf } from "../projections/history/overdue.ts";
 
 /** More than this share one history only when something else is wrong. */
 const MAX_KNOWN_TENANTS = 10_000;

@@ -1,7 +1,7 @@
 /** The answers of an adapter, built in one place so that every one of them fits the journal it ends up in. */
 import type { FailureKind, StepFacts } from "../contract/events.ts";
+import type { ProviderAnswer } from "../domain/ports.ts";
 import { excerpt } from "../platform/log.ts";
-import type { ProviderAnswer } from "./ports.ts";
 
 /** Limits of `Refusal` and `StepFailed` in the contract. */
 const MAX_REASON = 100;

@@ -2,8 +2,9 @@
  * Holds every adapter to the two promises of a port: it answers within its time, and it never throws. An answer that did
  * not come in time is `unknown`, whatever the work behind it still does; that work sees the aborted signal and stops.
  */
+
+import type { Provider } from "../domain/ports.ts";
 import { failed, quoted } from "./answers.ts";
-import type { Provider } from "./ports.ts";
 
 /**
  * The order gives an attempt up after `CALL_TIMEOUT_MS` and goes on, but it still listens: a late answer tells what a

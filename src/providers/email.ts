@@ -5,10 +5,10 @@
  */
 import { html } from "hono/html";
 import type { FailureKind, PlacedOrder } from "../contract/events.ts";
+import type { Provider, ProviderAnswer } from "../domain/ports.ts";
 import { excerpt } from "../platform/log.ts";
 import { failed, quoted, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
-import type { Provider, ProviderAnswer } from "./ports.ts";
 
 /** The part of the platform's `SendEmail` that is used here. */
 export interface Mailer {

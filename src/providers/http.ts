@@ -4,11 +4,11 @@
  * again with the same key.
  */
 import { z } from "zod";
+import { type LedgerReader, OPERATIONS, type Provider, type ProviderAnswer, type ProviderCall } from "../domain/ports.ts";
 import { now as clock, uuid } from "../platform/ambient.ts";
 import { failed, quoted, refused, succeeded } from "./answers.ts";
 import { bounded, within } from "./bounded.ts";
-import { OPERATIONS, type Provider, type ProviderAnswer, type ProviderCall, type Recorder } from "./ports.ts";
-import { ProviderBooks, ProviderDone, ProviderRefusal, type RecordRequest, requestOf } from "./protocol.ts";
+import { type LedgerRequest, ProviderDone, ProviderLedger, ProviderRefusal, requestOf } from "./protocol.ts";
 
 /** An answer is a few hundred bytes; one that lists 1,000 tracked SKUs of 64 characters is just under this. */
 export const MAX_ANSWER_BYTES = 80 * 1024;
@@ -49,27 +49,27 @@ export function httpProvider({
   }, timeoutMs);
 }
 
-/** Books that are not told within this are asked for again with the next reconciliation. */
-export const RECORD_TIMEOUT_MS = 5_000;
+/** A ledger that is not told within this are asked for again with the next reconciliation. */
+export const LEDGER_TIMEOUT_MS = 5_000;
 
-/** Not Found, Method Not Allowed, Not Implemented: a provider that does not serve its books. */
-const NO_BOOKS: ReadonlySet<number> = new Set([404, 405, 501]);
+/** Not Found, Method Not Allowed, Not Implemented: a provider that does not serve its ledger. */
+const NO_LEDGER: ReadonlySet<number> = new Set([404, 405, 501]);
 
 /** The provider's own record of an order, where it serves one. */
-export function httpRecorder({
+export function httpLedgerReader({
   url,
   token,
-  timeoutMs = RECORD_TIMEOUT_MS,
+  timeoutMs = LEDGER_TIMEOUT_MS,
   fetch: send = (request) => fetch(request),
-}: Omit<HttpProviderOptions, "now">): Recorder {
+}: Omit<HttpProviderOptions, "now">): LedgerReader {
   const base = url.replace(/\/+$/, "");
   return async ({ order }) => {
     try {
       return await within(timeoutMs, new AbortController().signal, async (signal) => {
-        const response = await send(recordRequest(base, token, order.orderId, signal));
-        if (NO_BOOKS.has(response.status)) return { outcome: "unsupported" };
-        const books = ProviderBooks.safeParse(json(await bodyOf(response)));
-        if (response.ok && books.success) return { outcome: "recorded", effects: books.data.effects };
+        const response = await send(ledgerRequest(base, token, order.orderId, signal));
+        if (NO_LEDGER.has(response.status)) return { outcome: "unsupported" };
+        const ledger = ProviderLedger.safeParse(json(await bodyOf(response)));
+        if (response.ok && ledger.success) return { outcome: "read", effects: ledger.data.effects };
         return { outcome: "unanswered", detail: `answered ${response.status} with no record that can be read` };
       });
     } catch (error) {
@@ -78,10 +78,10 @@ export function httpRecorder({
   };
 }
 
-function recordRequest(base: string, token: string | undefined, orderId: string, signal: AbortSignal): Request {
-  const body: RecordRequest = { orderId, operation: "record" };
+function ledgerRequest(base: string, token: string | undefined, orderId: string, signal: AbortSignal): Request {
+  const body: LedgerRequest = { orderId, operation: "ledger" };
   const headers = { "content-type": "application/json", accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) };
-  return new Request(`${base}/record`, { method: "POST", headers, body: JSON.stringify(body), redirect: "manual", signal });
+  return new Request(`${base}/ledger`, { method: "POST", headers, body: JSON.stringify(body), redirect: "manual", signal });
 }
 
 /** Null when the configured address or token cannot be put into a request; the runtime's own message would quote the token. */
@@ -95,7 +95,7 @@ function build(base: string, token: string | undefined, call: ProviderCall): Req
         "content-type": "application/json",
         accept: "application/json",
         "idempotency-key": call.key,
-        "orderline-epoch": String(call.epoch),
+        "orderline-attempt": String(call.attempt),
         ...(token && { authorization: `Bearer ${token}` }),
         ...(trace && TRACE_ID.test(trace) && { traceparent: traceparent(trace) }),
       },

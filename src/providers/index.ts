@@ -1,11 +1,12 @@
 /** The adapter of each port: a company's own system when its address is configured, otherwise the embedded default. */
+
+import type { LedgerReaders, Providers } from "../domain/ports.ts";
 import type { Env } from "../env.ts";
 import { emailProvider } from "./email.ts";
-import { httpProvider, httpRecorder } from "./http.ts";
-import { inventoryProvider, inventoryRecorder } from "./inventory.ts";
-import type { Providers, Recorders } from "./ports.ts";
+import { httpLedgerReader, httpProvider } from "./http.ts";
+import { inventoryLedgerReader, inventoryProvider } from "./inventory.ts";
 import { riskProvider } from "./risk.ts";
-import { noRecorder, sandbox, sandboxFaultsFrom } from "./sandbox.ts";
+import { noLedger, sandbox, sandboxFaultsFrom } from "./sandbox.ts";
 
 /** @throws when `SANDBOX_FAULTS` does not fit its schema */
 export function providersFrom(env: Env): Providers {
@@ -25,12 +26,14 @@ export function providersFrom(env: Env): Providers {
   };
 }
 
-/** The books of each port, where whoever carries it out keeps any. */
-export function recordersFrom(env: Env): Recorders {
+/** The ledger of each port, where whoever carries it out keeps any. */
+export function ledgerReadersFrom(env: Env): LedgerReaders {
   return {
-    payment: env.PAYMENT_URL ? httpRecorder({ url: env.PAYMENT_URL, token: env.PAYMENT_TOKEN }) : noRecorder,
-    inventory: env.INVENTORY_URL ? httpRecorder({ url: env.INVENTORY_URL, token: env.INVENTORY_TOKEN }) : inventoryRecorder(env.INVENTORY),
-    fulfilment: env.FULFILMENT_URL ? httpRecorder({ url: env.FULFILMENT_URL, token: env.FULFILMENT_TOKEN }) : noRecorder,
-    notification: env.NOTIFICATION_URL ? httpRecorder({ url: env.NOTIFICATION_URL, token: env.NOTIFICATION_TOKEN }) : noRecorder,
+    payment: env.PAYMENT_URL ? httpLedgerReader({ url: env.PAYMENT_URL, token: env.PAYMENT_TOKEN }) : noLedger,
+    inventory: env.INVENTORY_URL
+      ? httpLedgerReader({ url: env.INVENTORY_URL, token: env.INVENTORY_TOKEN })
+      : inventoryLedgerReader(env.INVENTORY),
+    fulfilment: env.FULFILMENT_URL ? httpLedgerReader({ url: env.FULFILMENT_URL, token: env.FULFILMENT_TOKEN }) : noLedger,
+    notification: env.NOTIFICATION_URL ? httpLedgerReader({ url: env.NOTIFICATION_URL, token: env.NOTIFICATION_TOKEN }) : noLedger,
   };
 }

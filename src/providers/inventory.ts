@@ -4,11 +4,11 @@
  * an attempt that is still under way can hold nothing later. There is no transaction over SKUs; the saga's undo is it.
  */
 import { type Item, itemsOf, type Reservation, type StockAnswer, type StockRefusal } from "../domain/inventory.ts";
+import type { LedgerEntry, LedgerReader, Provider, ProviderAnswer, ProviderCall } from "../domain/ports.ts";
 import { within } from "../platform/deadline.ts";
 import { inRounds } from "../platform/rounds.ts";
 import { failed, quoted, refused, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
-import type { Provider, ProviderAnswer, ProviderCall, RecordedEffect, Recorder } from "./ports.ts";
 
 /** The stock of one SKU as this adapter uses it; an `InventoryActor`'s stub is one. */
 export interface SkuStock {
@@ -32,7 +32,7 @@ export interface StockRoom {
 const MAX_CONCURRENT_SKUS = 20;
 
 /** Fifty rounds of actors that answer in milliseconds; one that hangs must not hold up an audit. */
-const RECORD_DEADLINE_MS = 5_000;
+const LEDGER_DEADLINE_MS = 5_000;
 
 /** An overloaded actor sheds what comes; a retry within a second would only add to it. */
 const OVERLOAD_PAUSE_MS = 1_000;
@@ -76,16 +76,16 @@ async function settle(stockRoom: StockRoom, call: ProviderCall, ask: Ask): Promi
 const OPERATION_OF: Readonly<Record<Reservation["status"], string>> = { reserved: "reserve", committed: "commit", released: "release" };
 
 /** What the stock of each of an order's SKUs knows of it. */
-export function inventoryRecorder(stockRoom: { getByName(name: string): SkuRecord }): Recorder {
+export function inventoryLedgerReader(stockRoom: { getByName(name: string): SkuRecord }): LedgerReader {
   return async (asked) => {
     const { tenant, orderId } = asked.order;
-    const read = inRounds(concerned(asked), async ({ sku }): Promise<RecordedEffect[]> => {
+    const read = inRounds(concerned(asked), async ({ sku }): Promise<LedgerEntry[]> => {
       const reservation = await stockRoom.getByName(`${tenant}/${sku}`).reservationOf(orderId);
       return reservation === null ? [] : [{ operation: OPERATION_OF[reservation.status], sku, quantity: reservation.quantity }];
     });
     try {
-      const effects = await within(RECORD_DEADLINE_MS, "reading the stock's books", read);
-      return { outcome: "recorded", effects: effects.flat() };
+      const effects = await within(LEDGER_DEADLINE_MS, "reading the stock's ledger", read);
+      return { outcome: "read", effects: effects.flat() };
     } catch (error) {
       return { outcome: "unanswered", detail: quoted(error) };
     }

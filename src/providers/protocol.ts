@@ -6,8 +6,8 @@ import { z } from "zod";
 import { Address, Customer, OrderLine, Payment, Priority, TrackName } from "../contract/order.ts";
 import { Amount, Currency, OrderId } from "../contract/primitives.ts";
 import { itemsOf } from "../domain/inventory.ts";
+import type { ProviderCall } from "../domain/ports.ts";
 import { UNDOES } from "../domain/saga.ts";
-import type { ProviderCall } from "./ports.ts";
 
 const reference = z.string().max(200);
 
@@ -68,13 +68,13 @@ export const ProviderDone = z.object({
 });
 
 /**
- * `POST {URL}/record`, which a provider may serve so that its books can be compared with the journals: every effect that
+ * `POST {URL}/ledger`, which a provider may serve so that its ledger can be compared with the journals: every effect that
  * an order has had, once for each time that it took place. 404, 405 and 501 say that it does not.
  */
-export const RecordRequest = z.object({ orderId: OrderId, operation: z.literal("record") });
-export type RecordRequest = z.infer<typeof RecordRequest>;
+export const LedgerRequest = z.object({ orderId: OrderId, operation: z.literal("ledger") });
+export type LedgerRequest = z.infer<typeof LedgerRequest>;
 
-export const ProviderBooks = z.object({
+export const ProviderLedger = z.object({
   effects: z
     .array(
       z.object({

@@ -3,12 +3,13 @@
  * person. When the count of recent orders cannot be had, the order is screened without it: a missed flag costs less than a
  * shop that stands still.
  */
+
+import type { Provider, ProviderCall } from "../domain/ports.ts";
 import { RISK_LIMITS, type RiskLimits, screenOrder } from "../domain/risk.ts";
 import { now as clock } from "../platform/ambient.ts";
 import { log } from "../platform/log.ts";
 import { quoted, succeeded } from "./answers.ts";
 import { bounded, within } from "./bounded.ts";
-import type { Provider, ProviderCall } from "./ports.ts";
 
 /** A `VelocityActor`'s stub is one. */
 export interface Velocity {

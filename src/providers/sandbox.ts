@@ -6,10 +6,10 @@
 import { z } from "zod";
 import type { FailureKind } from "../contract/events.ts";
 import type { Step } from "../contract/order.ts";
+import type { LedgerReader, Provider, ProviderAnswer, ProviderCall } from "../domain/ports.ts";
 import { random as dice } from "../platform/ambient.ts";
 import { failed, refused, succeeded } from "./answers.ts";
 import { bounded, pause } from "./bounded.ts";
-import type { Provider, ProviderAnswer, ProviderCall, Recorder } from "./ports.ts";
 
 export type SandboxPort = "payment" | "fulfilment";
 
@@ -133,8 +133,8 @@ export function sandbox(port: SandboxPort, { faults, random = dice }: SandboxOpt
   });
 }
 
-/** A sandbox keeps nothing, so it has no books; nor has the email binding. */
-export const noRecorder: Recorder = async () => ({ outcome: "unsupported" });
+/** A sandbox keeps nothing, so it has no ledger; nor has the email binding. */
+export const noLedger: LedgerReader = async () => ({ outcome: "unsupported" });
 
 async function behave(port: SandboxPort, call: ProviderCall): Promise<ProviderAnswer> {
   const wanted = magicOf(port, call);
@@ -142,7 +142,7 @@ async function behave(port: SandboxPort, call: ProviderCall): Promise<ProviderAn
     case "refuse":
       return refused(wanted.reason, wanted.detail);
     case "fail":
-      if (call.epoch <= (wanted.attempts ?? Number.POSITIVE_INFINITY))
+      if (call.attempt <= (wanted.attempts ?? Number.POSITIVE_INFINITY))
         return failed(wanted.failure, `sandbox: ${wanted.failure} on request`);
       break;
     case "hang":

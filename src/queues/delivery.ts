@@ -4,10 +4,10 @@
  */
 import type { z } from "zod";
 import type { Env } from "../env.ts";
-import { recordDeadLetter } from "../history/dead-letters.ts";
 import { now } from "../platform/ambient.ts";
 import { excerpt, type LogEvent, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
+import { recordDeadLetter } from "../projections/history/dead-letters.ts";
 
 /** What to do with a delivered message. */
 export type Verdict = "ack" | { readonly retryAfterMs: number };

@@ -7,14 +7,14 @@
 import { OrderChanged } from "../contract/messages.ts";
 import type { OrderSummary } from "../contract/order.ts";
 import type { ShardReport } from "../contract/stats.ts";
-import { shardOf } from "../domain/stats.ts";
+import { shardOf } from "../domain/counters.ts";
 import type { Env } from "../env.ts";
-import { recordDeadLetter } from "../history/dead-letters.ts";
-import { highestVersions, projectHistory } from "../history/projector.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
+import { recordDeadLetter } from "../projections/history/dead-letters.ts";
+import { highestVersions, projectHistory } from "../projections/history/projector.ts";
 import { backoffSeconds } from "./delivery.ts";
 
 /** An actor that needs longer is overloaded or moving; its orders are better counted with a later delivery. */

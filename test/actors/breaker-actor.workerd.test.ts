@@ -159,9 +159,9 @@ describe("An isolate", () => {
   });
 });
 
-describe("An order whose provider is barred", () => {
+describe("An order whose provider is blocked", () => {
   it("waits visibly, journals that once, spends no retry, and goes on when it is let go", async () => {
-    const orderId = await orderIdOf("shop", "barred");
+    const orderId = await orderIdOf("shop", "blocked");
     const stub = () => env.ORDERS.getByName(orderId);
     await breaker("fulfilment").pause("maintenance");
     await breakersFrom(env).admit("fulfilment", { orderId: "other", priority: "standard", placedAt: T0 }, true);
@@ -169,8 +169,8 @@ describe("An order whose provider is barred", () => {
     expect(await stub().advance({ priority: "standard", attempt: 1 })).toEqual({ status: "processing", retryAfterMs: null });
     await stub().advance({ priority: "standard", attempt: 1 });
     const journal = (await stub().events("shop")) as Commit[];
-    expect(journal.flatMap(({ events }) => events).filter(({ type }) => type === "StepBarred")).toHaveLength(1);
-    expect((await stub().view("shop"))?.steps.route).toMatchObject({ phase: "barred", failures: 0, epoch: 1 });
+    expect(journal.flatMap(({ events }) => events).filter(({ type }) => type === "StepBlocked")).toHaveLength(1);
+    expect((await stub().view("shop"))?.steps.route).toMatchObject({ phase: "blocked", failures: 0, attempt: 1 });
     await runInDurableObject(stub(), async (_, { storage }) => expect(await storage.getAlarm()).toBeGreaterThan(Date.now() + 5_000));
     await breaker("fulfilment").resume();
     await expect.poll(async () => (await stub().view("shop"))?.status, { timeout: 10_000 }).toBe("confirmed");

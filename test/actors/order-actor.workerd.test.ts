@@ -46,7 +46,7 @@ describe("When an order is placed", () => {
   it("is not overwritten by another body under the same key", async () => {
     const { order, stub } = await newOrder();
     await stub().place(order);
-    expect(await stub().place({ ...order, fingerprint: "f2", total: 1 })).toMatchObject({ outcome: "conflict" });
+    expect(await stub().place({ ...order, requestDigest: "f2", total: 1 })).toMatchObject({ outcome: "conflict" });
     expect((await stub().view("shop"))?.order.total).toBe(order.total);
     expect(await journalOf(stub())).toHaveLength(1);
   });
@@ -135,7 +135,7 @@ describe("When the actor is evicted or aborted", () => {
     expect(await stub().place(order)).toMatchObject({ outcome: "replayed" });
   });
 
-  it("counts an attempt that died with the actor, and tries it again under the next epoch", async () => {
+  it("counts an attempt that died with the actor, and tries it again under the next attempt", async () => {
     const { order, stub } = await newOrder({ payment: { token: "tok_timeout" } });
     await stub().place(order);
     const hanging = Promise.resolve(stub().advance(first)).catch(() => "died");
@@ -150,7 +150,7 @@ describe("When the actor is evicted or aborted", () => {
     const third = Promise.resolve(stub().advance({ ...first, attempt: 3 })).catch(() => "died");
     await new Promise((resolve) => setTimeout(resolve, 100));
     const state = await stub().view("shop");
-    expect(state?.steps.authorize).toMatchObject({ phase: "started", epoch: 2, failures: 1 });
+    expect(state?.steps.authorize).toMatchObject({ phase: "started", attempt: 2, failures: 1 });
     await abortAllDurableObjects();
     await third;
   });
@@ -163,7 +163,10 @@ describe("When a provider fails", () => {
     const answer = await stub().advance(first);
     expect(answer).toMatchObject({ status: "processing" });
     expect(answer?.retryAfterMs).toBeGreaterThanOrEqual(0);
-    expect((await stub().view("shop"))?.steps).toMatchObject({ authorize: { phase: "failed", epoch: 2 }, reserve: { phase: "succeeded" } });
+    expect((await stub().view("shop"))?.steps).toMatchObject({
+      authorize: { phase: "failed", attempt: 2 },
+      reserve: { phase: "succeeded" },
+    });
   });
 
   it("fails the order and undoes its effects when the payment is declined", async () => {

@@ -12,7 +12,7 @@ let count = 0;
 const asked = (over: Partial<RedriveOrders> = {}): RedriveOrders => ({
   id: `rdr_${String(++count).padStart(26, "0")}`,
   tenant: TENANT,
-  fingerprint: "f1",
+  requestDigest: "f1",
   startedBy: "ada",
   truncated: false,
   ratePerSecond: 10,

@@ -4,9 +4,9 @@ import { describe, expect, it, vi } from "vitest";
 import type { StatsHub } from "../../src/actors/stats-hub.ts";
 import type { OrderSummary } from "../../src/contract/order.ts";
 import { type ShardReport, StatsFrame } from "../../src/contract/stats.ts";
-import { countOrders, emptyTally } from "../../src/domain/stats.ts";
+import { countOrders, emptyTally } from "../../src/domain/counters.ts";
 import { acceptSocket, broadcast } from "../../src/live/sockets.ts";
-import { orderIdOf, summary } from "../history/summaries.ts";
+import { orderIdOf, summary } from "../projections/history/summaries.ts";
 
 const hub = (tenant: string) => env.STATS_HUBS.getByName(tenant);
 

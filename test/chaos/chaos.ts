@@ -18,7 +18,7 @@ Usage: npm run chaos -- [flags]
   --log PATH         keep the server's log there               (nowhere)
   --json             print the result as one line of JSON
 
-Exit code: 0 when nothing was lost, doubled or stuck and all books agree, 1 when not, 2 for flags that make no sense.`;
+Exit code: 0 when nothing was lost, doubled or stuck and all ledgers agree, 1 when not, 2 for flags that make no sense.`;
 
 const Flags = z.object({
   orders: number(1, 20_000, 2_000),

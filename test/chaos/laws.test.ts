@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { OrderStatus, Priority } from "../../src/contract/order.ts";
 import { StatsSnapshot } from "../../src/contract/stats.ts";
-import { emptyTally, snapshot } from "../../src/domain/stats.ts";
+import { emptyTally, snapshot } from "../../src/domain/counters.ts";
 import type { Accepted, ListedOrder, View } from "./client.ts";
 import {
   differingCounters,

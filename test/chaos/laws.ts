@@ -100,7 +100,7 @@ export function misplacedMoney({ views, ledger }: Evidence): string[] {
 
 const isBlocked = ({ effects }: Account): boolean => (effects.authorize ?? 0) > 0 && !effects.void && !effects.refund;
 
-/** Law 3, by the provider's books: goods of kept orders are committed and on their way, nothing is reserved or routed for others. */
+/** Law 3, by the provider's ledger: goods of kept orders are committed and on their way, nothing is reserved or routed for others. */
 export function misplacedGoods({ views, ledger }: Evidence): string[] {
   return [...views.values()].flatMap(({ id, status }) => {
     const { reserved = false, committed = false, routed = false, effects = {} } = ledger.orders[id] ?? {};

@@ -12,8 +12,8 @@ import {
 } from "../../src/domain/decide.ts";
 import { LANES } from "../../src/domain/lanes.ts";
 import type { OrderState } from "../../src/domain/order.ts";
+import type { ProviderAnswer } from "../../src/domain/ports.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
-import type { ProviderAnswer } from "../../src/providers/ports.ts";
 import { accepted, captured, confirmed, failed, firstGroupDone, given, started, stateAfter, succeeded, T0 } from "../support/orders.ts";
 
 const NOW = T0 + 60_000;
@@ -22,7 +22,7 @@ const lane = LANES.standard;
 const done: ProviderAnswer = { outcome: "succeeded", facts: { reference: "r" } };
 const declined: ProviderAnswer = { outcome: "refused", refusal: { reason: "card_declined" } };
 const unavailable: ProviderAnswer = { outcome: "failed", failure: "transient", detail: "503" };
-const answer = (step: Step, given: ProviderAnswer = done, epoch = 1): Outcome => ({ step, epoch, answer: given });
+const answer = (step: Step, given: ProviderAnswer = done, attempt = 1): Outcome => ({ step, attempt, answer: given });
 
 const answered =
   (...outcomes: Outcome[]) =>
@@ -48,7 +48,7 @@ describe("When an order is accepted", () => {
         { step: "screen" },
         { step: "authorize" },
         { step: "reserve" },
-        { type: "StepStarted", step: "route", epoch: 1 },
+        { type: "StepStarted", step: "route", attempt: 1 },
       ]));
 
   it("starts nothing further while one step of the group waits for its retry", () =>
@@ -105,7 +105,7 @@ describe("When an order is on its way", () => {
     const failures = Array.from({ length: lane.retry.maxAttempts - 1 }, (_, index): OrderEvent[] => [failed("route", index + 1, T0)]);
     given(...firstGroupDone(), ...failures)
       .when(answered(answer("route", unavailable, lane.retry.maxAttempts)))
-      .thenHappens([{ type: "StepFailed", step: "route", epoch: lane.retry.maxAttempts, retryAt: null }]);
+      .thenHappens([{ type: "StepFailed", step: "route", attempt: lane.retry.maxAttempts, retryAt: null }]);
   });
 
   it("never retries poison", () =>
@@ -118,10 +118,10 @@ describe("When an order is on its way", () => {
       .when(answered(answer("route", { outcome: "failed", failure: "transient", detail: "429", retryAfterMs: 7_000 })))
       .thenHappens([{ type: "StepFailed", retryAt: NOW + 7_500 }]));
 
-  it("records an answer of an older epoch and ignores it", () =>
+  it("records an answer of an older attempt and ignores it", () =>
     given(...firstGroupDone(), [failed("route", 1, T0)])
       .when(answered(answer("route", done, 1)))
-      .thenHappens([{ type: "LateAnswerRecorded", step: "route", epoch: 1, outcome: "succeeded" }]));
+      .thenHappens([{ type: "LateAnswerRecorded", step: "route", attempt: 1, outcome: "succeeded" }]));
 });
 
 describe("When an order is cancelled", () => {
@@ -171,7 +171,7 @@ describe("When an order is cancelled", () => {
     expect(late).toMatchObject([{ type: "LateAnswerRecorded", step: "authorize" }]);
     const state = stateAfter(...cancelled, late);
     expect(state.status).toBe("cancelling");
-    expect(state.steps.void).toMatchObject({ phase: "failed", round: 2, retryAt: 0 });
+    expect(state.steps.void).toMatchObject({ phase: "failed", keyGeneration: 2, retryAt: 0 });
   });
 });
 
@@ -185,7 +185,7 @@ describe("When an undo is under way", () => {
       [failed("void", 1, NOW), succeeded("release")],
     ];
     const state = stateAfter(...journal, answered(answer("authorize"))(stateAfter(...journal)));
-    expect(state.steps.void).toMatchObject({ phase: "failed", epoch: 3, round: 2, retryAt: 0 });
+    expect(state.steps.void).toMatchObject({ phase: "failed", attempt: 3, keyGeneration: 2, retryAt: 0 });
   });
 });
 
@@ -211,7 +211,7 @@ describe("When a parked order is redriven", () => {
     ...events.map((event) => [event]),
     [{ type: "OrderQuarantined", cause: { class: "poison", step: "route", detail: "400" } }],
   ];
-  const turnedDown: OrderEvent = { type: "StepFailed", step: "route", epoch: 2, failure: "poison", detail: "400", retryAt: null };
+  const turnedDown: OrderEvent = { type: "StepFailed", step: "route", attempt: 2, failure: "poison", detail: "400", retryAt: null };
   const correction: OrderEvent = { type: "OrderCorrected", by: "ada", why: "typo", changes: { shipTo: { country: "FR" } } };
   const redriven: OrderEvent = { type: "OrderRedriven", by: "ada" };
 
@@ -219,18 +219,21 @@ describe("When a parked order is redriven", () => {
     expect(stateAfter(...parked(turnedDown), [redriven]).steps.route).toMatchObject({
       phase: "failed",
       retryAt: expect.any(Number),
-      round: 2,
+      keyGeneration: 2,
     });
   });
 
   it("keeps the key where an attempt before that may have had its effect", () => {
-    expect(stateAfter(...parked(failed("route", 1, T0), turnedDown), [redriven]).steps.route).toMatchObject({ round: 1, maybeDone: true });
+    expect(stateAfter(...parked(failed("route", 1, T0), turnedDown), [redriven]).steps.route).toMatchObject({
+      keyGeneration: 1,
+      maybeDone: true,
+    });
   });
 
   it("asks under another key once a person has corrected the request", () => {
     expect(stateAfter(...parked(failed("route", 1, T0), turnedDown), [correction], [redriven])).toMatchObject({
       order: { shipTo: { country: "FR" } },
-      steps: { route: { round: 2, maybeDone: false } },
+      steps: { route: { keyGeneration: 2, maybeDone: false } },
     });
   });
 });
@@ -240,7 +243,7 @@ describe("When an order is held", () => {
     accepted(),
     [
       { type: "OrderStarted", startedAt: T0 },
-      { type: "StepSucceeded", step: "screen", epoch: 1, facts: { flags: ["amount"] } },
+      { type: "StepSucceeded", step: "screen", attempt: 1, facts: { flags: ["amount"] } },
       succeeded("authorize"),
       succeeded("reserve"),
       { type: "OrderHeld", flags: ["amount"], until: T0 + HOLD_MS },
@@ -299,12 +302,12 @@ describe("When a run died with its calls out", () => {
       .when((state) => decideResume(state, openSteps, lane, NOW))
       .thenHappens([{ type: "OrderStarted", startedAt: NOW }]));
 
-  it("counts the lost attempts and begins the next epoch", () =>
+  it("counts the lost attempts and begins the next attempt", () =>
     given(accepted(), [{ type: "OrderStarted", startedAt: T0 }])
       .when((state) => decideResume(state, ["authorize"], lane, NOW))
       .thenHappens([
-        { type: "StepFailed", step: "authorize", epoch: 1, failure: "unknown", retryAt: NOW },
-        { type: "StepStarted", step: "authorize", epoch: 2 },
+        { type: "StepFailed", step: "authorize", attempt: 1, failure: "unknown", retryAt: NOW },
+        { type: "StepStarted", step: "authorize", attempt: 2 },
       ]));
 
   it("parks an order whose calls keep killing its actor", () => {

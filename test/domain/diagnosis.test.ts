@@ -15,7 +15,7 @@ function diagnosed(commits: OrderEvent[][], circumstances: Partial<Circumstances
 }
 
 const cancelling: OrderEvent = { type: "CancellationRequested", by: "ada" };
-const barred: OrderEvent = { type: "StepBarred", step: "route", provider: "fulfilment", since: T0 };
+const blocked: OrderEvent = { type: "StepBlocked", step: "route", provider: "fulfilment", since: T0 };
 
 describe("The diagnosis of an order", () => {
   it("in its lane names the lane and the alarm that stands behind the hint", () =>
@@ -47,7 +47,7 @@ describe("The diagnosis of an order", () => {
       "waiting_for_retry",
       expect.stringContaining('route failed 1 time, last with "503", next attempt in 7 s'),
     ]);
-    expect(attempts.at(-1)).toEqual({ step: "route", epoch: 1, at: T0 + 2_000, result: "failed", detail: "transient: 503" });
+    expect(attempts.at(-1)).toEqual({ step: "route", attempt: 1, at: T0 + 2_000, result: "failed", detail: "transient: 503" });
   });
 
   it("that waits for a provider says since when, with how many others, and when the next probe is", () => {
@@ -56,7 +56,7 @@ describe("The diagnosis of an order", () => {
       waiting: 214,
       breaker: { state: "open", since: T0 - 1_380_000, why: "502", probeAt: NOW + 20_000, probes: 2 },
     } as const;
-    expect(diagnosed([...firstGroupDone(), [barred]], { provider })).toMatchObject({
+    expect(diagnosed([...firstGroupDone(), [blocked]], { provider })).toMatchObject({
       situation: "waiting_for_provider",
       actions: ["resume_provider", "cancel"],
       sentence: expect.stringContaining("fulfilment unavailable since 08:03:00 UTC (502), 214 orders waiting, next probe in 20 s."),

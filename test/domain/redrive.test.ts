@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { OrderEvent } from "../../src/contract/events.ts";
 import { OrderStatus } from "../../src/contract/order.ts";
-import { fingerprintOf } from "../../src/domain/order.ts";
+import { causeFingerprintOf } from "../../src/domain/order.ts";
 import {
   beginRedrive,
   CANARY_PATIENCE_MS,
@@ -14,7 +14,7 @@ import {
   previewOf,
   type RedriveJob,
   type RedriveSpec,
-  readFingerprint,
+  readCauseFingerprint,
   STALL_PATIENCE_MS,
   stopRedrive,
   took,
@@ -67,7 +67,7 @@ describe("The preview of a redrive", () => {
   });
 
   it("ends where an order waits for a person", () => {
-    const flagged: OrderEvent = { type: "StepSucceeded", step: "screen", epoch: 1, facts: { flags: ["amount"] } };
+    const flagged: OrderEvent = { type: "StepSucceeded", step: "screen", attempt: 1, facts: { flags: ["amount"] } };
     const state = stateAfter(accepted(), [flagged, succeeded("reserve"), failed("authorize", 1, null)], [parked("authorize")]);
     expect(previewOf(state).willRun).toEqual(["authorize"]);
   });
@@ -76,11 +76,11 @@ describe("The preview of a redrive", () => {
 describe("A fingerprint", () => {
   it("tells its class and step", () => {
     const cause = { class: "poison", step: "authorize", detail: "answered 400: what: ever" } as const;
-    expect(readFingerprint(fingerprintOf(cause))).toEqual({ causeClass: "poison", step: "authorize" });
-    expect(readFingerprint(fingerprintOf({ class: "bug", detail: "x" }))).toEqual({ causeClass: "bug", step: null });
+    expect(readCauseFingerprint(causeFingerprintOf(cause))).toEqual({ causeClass: "poison", step: "authorize" });
+    expect(readCauseFingerprint(causeFingerprintOf({ class: "bug", detail: "x" }))).toEqual({ causeClass: "bug", step: null });
   });
 
-  it("that is none tells nothing", () => expect(readFingerprint("nonsense")).toBeNull());
+  it("that is none tells nothing", () => expect(readCauseFingerprint("nonsense")).toBeNull());
 });
 
 const spec: RedriveSpec = { ratePerSecond: 10, canaryShare: 0.05, stopAtFailureShare: 0.2 };
@@ -155,7 +155,7 @@ describe("A redrive", () => {
     expect(judge(job, spec, T0 + CANARY_PATIENCE_MS + 1)).toMatchObject({ state: "stopped", endedAt: T0 + CANARY_PATIENCE_MS + 1 });
   });
 
-  it("does not wait for ever for orders whose provider is barred", () => {
+  it("does not wait for ever for orders whose provider is blocked", () => {
     const job: RedriveJob = { ...took(beginRedrive(spec, 100, T0), 100, T0), state: "releasing" };
     expect(judge(job, spec, T0 + STALL_PATIENCE_MS).state).toBe("releasing");
     expect(judge(job, spec, T0 + STALL_PATIENCE_MS + 1)).toMatchObject({ state: "finished", why: expect.stringContaining("100 released") });

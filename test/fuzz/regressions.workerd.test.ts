@@ -5,7 +5,7 @@ import { type OrderReceipt, PlaceOrdersResult, type Problem } from "../../src/co
 import { hex, orderIdOf, sha256 } from "../../src/http/identity.ts";
 import { consumeLane } from "../../src/queues/lane-consumer.ts";
 import { consumeOrderEvents } from "../../src/queues/order-events-consumer.ts";
-import { summary } from "../history/summaries.ts";
+import { summary } from "../projections/history/summaries.ts";
 import { deliver } from "../support/deliver.ts";
 import { orderBody } from "../support/orders.ts";
 import { expectHonest, get, grant, post, send, watchLog } from "./app.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { OrderId } from "../../src/contract/primitives.ts";
-import { fingerprintOf, orderIdOf } from "../../src/http/identity.ts";
+import { orderIdOf, requestDigestOf } from "../../src/http/identity.ts";
 import { orderBody } from "../support/orders.ts";
 
 describe("The id of an order", () => {
@@ -16,12 +16,12 @@ describe("The id of an order", () => {
   });
 });
 
-describe("The fingerprint of a body", () => {
+describe("The digest of a request", () => {
   it("does not depend on the order of fields, and on everything else it does", async () => {
     const body = orderBody();
     const reversed = Object.fromEntries(Object.entries(body).reverse()) as typeof body;
-    expect(await fingerprintOf(reversed)).toBe(await fingerprintOf(body));
-    expect(await fingerprintOf({ ...body, lines: [...body.lines].reverse() })).not.toBe(await fingerprintOf(body));
-    expect(await fingerprintOf({ ...body, priority: "expedited" })).not.toBe(await fingerprintOf(body));
+    expect(await requestDigestOf(reversed)).toBe(await requestDigestOf(body));
+    expect(await requestDigestOf({ ...body, lines: [...body.lines].reverse() })).not.toBe(await requestDigestOf(body));
+    expect(await requestDigestOf({ ...body, priority: "expedited" })).not.toBe(await requestDigestOf(body));
   });
 });

@@ -2,19 +2,19 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import { AttentionList, ProviderList, ProviderView, SweepReport } from "../../src/contract/ops.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
-import { ATTENTION_SQL } from "../../src/history/attention.ts";
-import { recordDeadLetter } from "../../src/history/dead-letters.ts";
-import { projectHistory } from "../../src/history/projector.ts";
 import { attentionOf } from "../../src/ops/attention.ts";
-import { orderIdOf, summary } from "../history/summaries.ts";
+import { ATTENTION_SQL } from "../../src/projections/history/attention.ts";
+import { recordDeadLetter } from "../../src/projections/history/dead-letters.ts";
+import { projectHistory } from "../../src/projections/history/projector.ts";
+import { orderIdOf, summary } from "../projections/history/summaries.ts";
 import { answerOf, call, callWithoutHistory, expectProblem, grant } from "../support/http.ts";
 
 const TENANT = "ops-http";
 const HOUR = 60 * 60_000;
 let key = "";
 
-const parkedAs = (n: number, causeClass: "bug" | "poison" | "provider_down", fingerprint: string) =>
-  summary({ orderId: orderIdOf(n), tenant: TENANT, status: "quarantined", attention: "quarantined", causeClass, fingerprint });
+const parkedAs = (n: number, causeClass: "bug" | "poison" | "provider_down", causeFingerprint: string) =>
+  summary({ orderId: orderIdOf(n), tenant: TENANT, status: "quarantined", attention: "quarantined", causeClass, causeFingerprint });
 
 beforeAll(async () => {
   key = await grant(TENANT);
@@ -54,7 +54,7 @@ describe("GET /v1/ops/attention", () => {
     ]);
     expect(list.items[1]).toMatchObject({
       count: 2,
-      do: expect.arrayContaining([expect.objectContaining({ body: { filter: { fingerprint: "provider_down authorize: 503" } } })]),
+      do: expect.arrayContaining([expect.objectContaining({ body: { filter: { causeFingerprint: "provider_down authorize: 503" } } })]),
     });
     expect(list.items[2]).toMatchObject({ count: 1, orderIds: [orderIdOf(4)] });
   });
@@ -117,7 +117,7 @@ describe("GET /v1/ops/attention", () => {
     for (const sql of [ATTENTION_SQL.oldest, ATTENTION_SQL.count]) {
       const { results } = await env.HISTORY.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(TENANT, "held").all<{ detail: string }>();
       const plan = results.map(({ detail }) => detail).join("; ");
-      expect(plan).toContain("INDEX orders_for_attention (tenant=? AND attention=? AND fingerprint=?)");
+      expect(plan).toContain("INDEX orders_for_attention (tenant=? AND attention=? AND cause_fingerprint=?)");
       expect(plan).not.toMatch(/SCAN orders|TEMP B-TREE/);
     }
   });

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { type QuarantineFilter, QuarantineList, RedriveJobView, RedrivePreviewView } from "../../src/contract/quarantine.ts";
-import { ATTENTION_SQL, parkedStatement } from "../../src/history/attention.ts";
+import { ATTENTION_SQL, parkedStatement } from "../../src/projections/history/attention.ts";
 import { answerOf, call, callWithoutHistory, expectProblem, grant, historyShowsParked, parkOrder, stateOf } from "../support/http.ts";
 
 const TENANT = "quarantine-http";
@@ -32,8 +32,8 @@ describe("GET /v1/quarantine", () => {
     const list: z.infer<typeof QuarantineList> = QuarantineList.parse(await answerOf(call("/v1/quarantine", { key })));
     expect(list).toMatchObject({
       groups: [
-        { fingerprint: OUTAGE_PRINT, causeClass: "provider_down", step: "authorize", orders: 4 },
-        { fingerprint: POISON_PRINT, causeClass: "poison", step: "route", orders: 2 },
+        { causeFingerprint: OUTAGE_PRINT, causeClass: "provider_down", step: "authorize", orders: 4 },
+        { causeFingerprint: POISON_PRINT, causeClass: "poison", step: "route", orders: 2 },
       ],
       groupsOmitted: 0,
       total: 6,
@@ -57,13 +57,13 @@ describe("GET /v1/quarantine", () => {
 describe("POST /v1/quarantine/preview", () => {
   it("says per order what is done and what will run, expedited orders first, and changes nothing", async () => {
     const before = await stateOf(TENANT, poisoned[0] ?? "");
-    const { total, truncated, orders } = await preview({ fingerprint: POISON_PRINT });
+    const { total, truncated, orders } = await preview({ causeFingerprint: POISON_PRINT });
     expect([total, truncated]).toEqual([2, false]);
     expect(orders.map(({ id }) => id)).toEqual(poisoned);
     expect(orders[0]).toEqual({
       id: poisoned[0],
       priority: "expedited",
-      fingerprint: POISON_PRINT,
+      causeFingerprint: POISON_PRINT,
       done: [],
       willRun: ["screen", "authorize", "reserve", "route", "capture", "commit", "confirm"],
       undoing: false,
@@ -73,7 +73,7 @@ describe("POST /v1/quarantine/preview", () => {
 
   it("takes the orders to which all of the filter applies", async () => {
     expect((await preview({ causeClass: "provider_down" })).total).toBe(4);
-    expect((await preview({ causeClass: "poison", fingerprint: OUTAGE_PRINT })).total).toBe(0);
+    expect((await preview({ causeClass: "poison", causeFingerprint: OUTAGE_PRINT })).total).toBe(0);
     expect((await preview({ orderIds: [...down.slice(0, 2), ...poisoned] })).total).toBe(4);
     expect((await preview({ orderIds: down, causeClass: "poison" })).total).toBe(0);
     expect((await preview({ orderIds: ["ord_00000000000000000000000000"] })).total).toBe(0);
@@ -81,7 +81,7 @@ describe("POST /v1/quarantine/preview", () => {
 
   it.each<[string, unknown]>([
     ["an empty filter", { filter: {} }],
-    ["an unknown field", { filter: { fingerprint: "x", status: "held" } }],
+    ["an unknown field", { filter: { causeFingerprint: "x", status: "held" } }],
     ["no filter", {}],
     ["an id that is none", { filter: { orderIds: ["x"] } }],
     ["too many ids", { filter: { orderIds: Array(1_001).fill("ord_00000000000000000000000000") } }],
@@ -91,7 +91,7 @@ describe("POST /v1/quarantine/preview", () => {
 });
 
 describe("POST /v1/quarantine/redrive", { timeout: 30_000 }, () => {
-  const wanted = { filter: { fingerprint: OUTAGE_PRINT }, ratePerSecond: 50, note: "over" };
+  const wanted = { filter: { causeFingerprint: OUTAGE_PRINT }, ratePerSecond: 50, note: "over" };
 
   it("starts a job, meets it again under the same key, and shows how it goes to its end", async () => {
     const job = RedriveJobView.parse(await answerOf(redrive(wanted, "incident-1"), 202));
@@ -152,10 +152,12 @@ describe("The history", () => {
   it("answers about the quarantine from the index of orders that need a person, whoever is not parked", async () => {
     const groups = await planOf(ATTENTION_SQL.groups, TENANT);
     expect(groups).toContain("SEARCH orders USING COVERING INDEX orders_for_attention (tenant=? AND attention=?");
-    expect(groups).toContain("SEARCH sample USING COVERING INDEX orders_for_attention (tenant=? AND attention=? AND fingerprint=?)");
+    expect(groups).toContain("SEARCH sample USING COVERING INDEX orders_for_attention (tenant=? AND attention=? AND cause_fingerprint=?)");
     expect(groups).not.toMatch(/SCAN (orders|sample)/);
     const parked = await planOf(ATTENTION_SQL.parked, TENANT, "a", "b", 10);
-    expect(parked).toBe("SEARCH orders USING INDEX orders_for_attention (tenant=? AND attention=? AND fingerprint>? AND fingerprint<?)");
+    expect(parked).toBe(
+      "SEARCH orders USING INDEX orders_for_attention (tenant=? AND attention=? AND cause_fingerprint>? AND causeFingerprint<?)",
+    );
     const among = await planOf(ATTENTION_SQL.parkedAmong, TENANT, "a", "b", 10, "[]");
     expect(among).toContain("SEARCH orders USING PRIMARY KEY (order_id=?)");
     expect(among).not.toContain("SCAN orders");
@@ -165,6 +167,6 @@ describe("The history", () => {
     const ids = async (filter: QuarantineFilter) => (await parkedStatement(env.HISTORY, TENANT, filter, 100).all()).results.length;
     expect(await ids({ causeClass: "poison" })).toBe(2);
     expect(await ids({ causeClass: "bug" })).toBe(0);
-    expect(await ids({ fingerprint: "poison" })).toBe(0);
+    expect(await ids({ causeFingerprint: "poison" })).toBe(0);
   });
 });

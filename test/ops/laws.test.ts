@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { OrderEvent } from "../../src/contract/events.ts";
+import { contributionOf } from "../../src/domain/counters.ts";
 import { type OrderState, summarize } from "../../src/domain/order.ts";
-import { contributionOf } from "../../src/domain/stats.ts";
+import type { LedgerEntry } from "../../src/domain/ports.ts";
 import { ARRIVES_WITHIN_MS, judgeCounters, judgeHistory, judgeProvider } from "../../src/ops/laws.ts";
-import type { RecordedEffect } from "../../src/providers/ports.ts";
 import { accepted, captured, confirmed, firstGroupDone, started, stateAfter, succeeded, T0 } from "../support/orders.ts";
 
 const LATER = T0 + 10 * ARRIVES_WITHIN_MS;
@@ -46,7 +46,7 @@ describe("Law 4", () => {
   });
 });
 
-const effect = (operation: string, amount?: number): RecordedEffect => ({ operation, reference: `${operation}-1`, amount });
+const effect = (operation: string, amount?: number): LedgerEntry => ({ operation, reference: `${operation}-1`, amount });
 
 describe("Law 2", () => {
   it("holds when a kept order was charged once and an undone one has its money back", () => {
@@ -75,15 +75,15 @@ describe("Law 2", () => {
     expect(judgeProvider(stateAfter(...captured()), "payment", [effect("capture", 3564)])).toEqual([]));
 });
 
-const TRACKED: OrderEvent = { type: "StepSucceeded", step: "reserve", epoch: 1, facts: { tracked: ["85123A"] } };
+const TRACKED: OrderEvent = { type: "StepSucceeded", step: "reserve", attempt: 1, facts: { tracked: ["85123A"] } };
 const tracking = (...commits: OrderEvent[][]): OrderState =>
   stateAfter(accepted(), [succeeded("screen"), succeeded("authorize"), TRACKED, started("route")], ...commits);
-const stock = (operation: string, sku = "85123A", quantity = 6): RecordedEffect => ({ operation, sku, quantity });
+const stock = (operation: string, sku = "85123A", quantity = 6): LedgerEntry => ({ operation, sku, quantity });
 
 const toCapture: OrderEvent[] = [succeeded("route"), started("capture"), started("commit")];
 const toConfirm: OrderEvent[] = [succeeded("capture"), succeeded("commit"), started("confirm")];
 const keptTracked = tracking(toCapture, toConfirm, [succeeded("confirm"), { type: "OrderConfirmed" }]);
-const declined: OrderEvent = { type: "StepRefused", step: "authorize", epoch: 1, refusal: { reason: "declined" } };
+const declined: OrderEvent = { type: "StepRefused", step: "authorize", attempt: 1, refusal: { reason: "declined" } };
 
 describe("Law 3", () => {
   it("holds when tracked stock is held for a moving order, sold to a kept one and given back by an undone one", () => {

@@ -2,17 +2,17 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Reconcile, Reconciliation } from "../../src/contract/reconciliation.ts";
+import { shardOf } from "../../src/domain/counters.ts";
 import { summarize } from "../../src/domain/order.ts";
-import { shardOf } from "../../src/domain/stats.ts";
 import type { Env } from "../../src/env.ts";
-import { AUDIT_SQL, auditQuery } from "../../src/history/audit.ts";
-import { projectHistory } from "../../src/history/projector.ts";
-import { totals } from "../../src/history/queries.ts";
 import { runCron } from "../../src/ops/cron.ts";
 import { ARRIVES_WITHIN_MS } from "../../src/ops/laws.ts";
 import { reconcile } from "../../src/ops/reconcile.ts";
 import { log } from "../../src/platform/log.ts";
-import { orderIdOf, summary } from "../history/summaries.ts";
+import { AUDIT_SQL, auditQuery } from "../../src/projections/history/audit.ts";
+import { projectHistory } from "../../src/projections/history/projector.ts";
+import { totals } from "../../src/projections/history/queries.ts";
+import { orderIdOf, summary } from "../projections/history/summaries.ts";
 import { answerOf, call, callWithoutHistory, expectProblem, grant, placeOrder, stateOf, stubOf } from "../support/http.ts";
 
 const HOUR = 60 * 60_000;
@@ -60,7 +60,7 @@ async function confirmedOrders(tenant: string, count: number, changes: Parameter
 afterEach(() => vi.restoreAllMocks());
 
 describe("A reconciliation", { timeout: 30_000 }, () => {
-  it("finds nothing where all agree, and says who keeps no books", async () => {
+  it("finds nothing where all agree, and says who keeps no ledger", async () => {
     await confirmedOrders("rec-clean", 3);
     expect(await audit("rec-clean")).toEqual({
       checked: 3,
@@ -76,7 +76,7 @@ describe("A reconciliation", { timeout: 30_000 }, () => {
     const tenant = "rec-drift";
     const [row = "", lost = "", counted = "", gone = ""] = await confirmedOrders(tenant, 5);
     const { at: _, ...truth } = await statsOf(tenant);
-    const books = await totals(env.HISTORY, tenant);
+    const ledger = await totals(env.HISTORY, tenant);
     await corruptRow(row, "status = 'failed', total = 1, customer_id = 'somebody'");
     await env.HISTORY.prepare("DELETE FROM orders WHERE order_id = ?").bind(lost).run();
     await runInDurableObject(shard(tenant, counted), (_, { storage }) => {
@@ -112,7 +112,7 @@ describe("A reconciliation", { timeout: 30_000 }, () => {
     expect(healed.differences).toHaveLength(4);
     expect(healed.differences.every(({ repaired }) => repaired)).toBe(true);
     expect((await audit(tenant)).differences).toEqual([]);
-    expect(await totals(env.HISTORY, tenant)).toEqual(books);
+    expect(await totals(env.HISTORY, tenant)).toEqual(ledger);
     expect(await statsOf(tenant)).toMatchObject(truth);
     await evictDurableObject(shard(tenant, counted));
     expect(await statsOf(tenant)).toMatchObject(truth);
@@ -135,7 +135,7 @@ describe("A reconciliation", { timeout: 30_000 }, () => {
     const tenant = "rec-race";
     const [id = ""] = await confirmedOrders(tenant, 1);
     const order = summarize(await stateOf(tenant, id));
-    const { repairHistory } = await import("../../src/history/audit.ts");
+    const { repairHistory } = await import("../../src/projections/history/audit.ts");
     await projectHistory(env.HISTORY, [{ ...order, version: order.version + 1, status: "in_fulfilment" }]);
     await repairHistory(env.HISTORY, [{ order, seen: order.version }]);
     expect(await totals(env.HISTORY, tenant)).toMatchObject([{ status: "in_fulfilment" }]);
@@ -207,18 +207,18 @@ describe("Stock", { timeout: 30_000 }, () => {
 });
 
 describe("Money", { timeout: 30_000 }, () => {
-  const books = (effects: object[]) => vi.spyOn(globalThis, "fetch").mockImplementation(async () => Response.json({ effects }));
-  const withBooks: Env = Object.create(env, { PAYMENT_URL: { value: "https://payment.test" } });
+  const ledger = (effects: object[]) => vi.spyOn(globalThis, "fetch").mockImplementation(async () => Response.json({ effects }));
+  const withLedger: Env = Object.create(env, { PAYMENT_URL: { value: "https://payment.test" } });
 
-  it("is compared with the provider's own books, and never repaired", async () => {
+  it("is compared with the provider's own ledger, and never repaired", async () => {
     const [id] = await confirmedOrders("rec-money", 1);
-    books([{ operation: "authorize" }, { operation: "capture", amount: 3564 }]);
-    expect((await audit("rec-money", {}, withBooks)).differences).toEqual([]);
-    books([
+    ledger([{ operation: "authorize" }, { operation: "capture", amount: 3564 }]);
+    expect((await audit("rec-money", {}, withLedger)).differences).toEqual([]);
+    ledger([
       { operation: "capture", amount: 3564, reference: "c1" },
       { operation: "capture", amount: 3564, reference: "c2" },
     ]);
-    const { differences, unsupported } = await audit("rec-money", { repair: true }, withBooks);
+    const { differences, unsupported } = await audit("rec-money", { repair: true }, withLedger);
     expect(unsupported).not.toContain("payment");
     expect(differences).toMatchObject([
       { orderId: id, law: 2, what: "the payment provider did capture 2 times", repaired: false },
@@ -226,10 +226,10 @@ describe("Money", { timeout: 30_000 }, () => {
     ]);
   });
 
-  it("is not compared when the books do not answer, which is said", async () => {
+  it("is not compared when the ledger does not answer, which is said", async () => {
     await confirmedOrders("rec-mute", 1);
     vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("reset"));
-    expect(await audit("rec-mute", {}, withBooks)).toMatchObject({ checked: 1, differences: [], unanswered: ["payment"] });
+    expect(await audit("rec-mute", {}, withLedger)).toMatchObject({ checked: 1, differences: [], unanswered: ["payment"] });
   });
 });
 

@@ -2,13 +2,13 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { HOLD_MS } from "../../src/domain/progress.ts";
-import { OVERDUE_SQL, overdueOrders, tenantsOf } from "../../src/history/overdue.ts";
-import { projectHistory } from "../../src/history/projector.ts";
-import { historyVersion } from "../../src/history/queries.ts";
 import { runCron } from "../../src/ops/cron.ts";
 import { rangesAt, sweep } from "../../src/ops/sweeper.ts";
 import { log } from "../../src/platform/log.ts";
-import { orderIdOf, summary } from "../history/summaries.ts";
+import { OVERDUE_SQL, overdueOrders, tenantsOf } from "../../src/projections/history/overdue.ts";
+import { projectHistory } from "../../src/projections/history/projector.ts";
+import { historyVersion } from "../../src/projections/history/queries.ts";
+import { orderIdOf, summary } from "../projections/history/summaries.ts";
 import { placeOrder, stateOf, stubOf, withoutHistory } from "../support/http.ts";
 
 const MINUTE = 60_000;

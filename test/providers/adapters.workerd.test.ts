@@ -4,11 +4,11 @@ import { describe, expect, it } from "vitest";
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Step, UndoStep } from "../../src/contract/order.ts";
 import type { StockAnswer } from "../../src/domain/inventory.ts";
+import { OPERATIONS } from "../../src/domain/ports.ts";
 import { emailProvider } from "../../src/providers/email.ts";
 import { httpProvider } from "../../src/providers/http.ts";
 import { providersFrom } from "../../src/providers/index.ts";
 import { inventoryProvider, type SkuStock } from "../../src/providers/inventory.ts";
-import { OPERATIONS } from "../../src/providers/ports.ts";
 import { ProviderRequest } from "../../src/providers/protocol.ts";
 import { riskProvider } from "../../src/providers/risk.ts";
 import { sandbox } from "../../src/providers/sandbox.ts";
@@ -198,7 +198,7 @@ describe("The embedded inventory over several SKUs", () => {
     const refusal = { reason: "insufficient_stock", detail: `${scarce}: wanted 4, available 3; ${none}: wanted 1, available 0` };
     expect(await provider(callOf("reserve", { order }))).toEqual({ outcome: "refused", refusal });
     expect(await level(plenty)).toEqual({ onHand: 100, available: 100, reserved: 0 });
-    expect(await provider(callOf("reserve", { order, epoch: 2 }))).toEqual({ outcome: "refused", refusal });
+    expect(await provider(callOf("reserve", { order, attempt: 2 }))).toEqual({ outcome: "refused", refusal });
   });
 
   it("names what is missing in the order of the lines, whichever SKU answers first", async () => {

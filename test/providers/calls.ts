@@ -1,7 +1,7 @@
 /** Calls as the saga makes them, for tests of the adapters. */
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Step } from "../../src/contract/order.ts";
-import type { ProviderCall } from "../../src/providers/ports.ts";
+import type { ProviderCall } from "../../src/domain/ports.ts";
 
 let orders = 0;
 
@@ -10,7 +10,7 @@ export function orderOf(changes: Partial<PlacedOrder> = {}): PlacedOrder {
   return {
     orderId: freshOrderId(),
     tenant: "acme",
-    fingerprint: "f",
+    requestDigest: "f",
     reference: "536365",
     priority: "standard",
     track: "retail",
@@ -31,7 +31,7 @@ export function orderOf(changes: Partial<PlacedOrder> = {}): PlacedOrder {
 
 export function callOf(step: Step, changes: Partial<ProviderCall> = {}): ProviderCall {
   const order = changes.order ?? orderOf();
-  return { step, key: `${order.orderId}:${step}`, epoch: 1, order, facts: {}, signal: new AbortController().signal, ...changes };
+  return { step, key: `${order.orderId}:${step}`, attempt: 1, order, facts: {}, signal: new AbortController().signal, ...changes };
 }
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";

@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Step, UndoStep } from "../../src/contract/order.ts";
-import type { Provider, ProviderAnswer, ProviderCall } from "../../src/providers/ports.ts";
+import type { Provider, ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
 import { callOf, orderOf } from "./calls.ts";
 
 export interface Subject {
@@ -54,8 +54,8 @@ export function providerContract(name: string, prepare: () => Subject | Promise<
         const facts = await proceed(subject, order, before);
         const first = await subject.provider(callOf(step, { order, facts }));
         const [second, third] = await Promise.all([
-          subject.provider(callOf(step, { order, facts, epoch: 2 })),
-          subject.provider(callOf(step, { order, facts, epoch: 3 })),
+          subject.provider(callOf(step, { order, facts, attempt: 2 })),
+          subject.provider(callOf(step, { order, facts, attempt: 3 })),
         ]);
         expect(first).toMatchObject({ outcome: "succeeded" });
         for (const repeat of [second, third]) {
@@ -70,8 +70,8 @@ export function providerContract(name: string, prepare: () => Subject | Promise<
       const subject = await prepare();
       const order = placed(subject);
       for (const step of subject.undo) {
-        for (const epoch of [1, 2]) {
-          expect(await subject.provider(callOf(step, { order, epoch }))).toMatchObject({ outcome: "succeeded" });
+        for (const attempt of [1, 2]) {
+          expect(await subject.provider(callOf(step, { order, attempt }))).toMatchObject({ outcome: "succeeded" });
         }
       }
     });
@@ -94,7 +94,7 @@ export function providerContract(name: string, prepare: () => Subject | Promise<
       if (!refusal) return;
       const call = await refusal.call();
       expect(await provider(call)).toMatchObject({ outcome: "refused", refusal: { reason: refusal.reason } });
-      expect(await provider({ ...call, epoch: 2 })).toMatchObject({ outcome: "refused", refusal: { reason: refusal.reason } });
+      expect(await provider({ ...call, attempt: 2 })).toMatchObject({ outcome: "refused", refusal: { reason: refusal.reason } });
     });
 
     it("answers unknown when the attempt's time is up, and does so in time", async () => {

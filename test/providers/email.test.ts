@@ -61,7 +61,7 @@ describe("The confirmation", () => {
     const { mails, provider } = outbox();
     const call = callOf("confirm");
     await provider(call);
-    await provider({ ...call, epoch: 2 });
+    await provider({ ...call, attempt: 2 });
     expect(mails.map(({ headers }) => headers)).toEqual([{ "X-Entity-Ref-ID": call.key }, { "X-Entity-Ref-ID": call.key }]);
   });
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Step, UndoStep } from "../../src/contract/order.ts";
+import { OPERATIONS } from "../../src/domain/ports.ts";
 import { httpProvider, MAX_ANSWER_BYTES, retryAfterMs } from "../../src/providers/http.ts";
-import { OPERATIONS } from "../../src/providers/ports.ts";
 import { type ProviderServer, startProviderServer } from "../support/provider-server.ts";
 import { callOf, orderOf } from "./calls.ts";
 import { providerContract, type Subject } from "./contract.ts";
@@ -74,16 +74,16 @@ function answering(answer: () => Response, now = 0) {
 }
 
 describe("A request", () => {
-  it("is posted to the operation, under the call's key, with its epoch, the bearer token and the trace", async () => {
+  it("is posted to the operation, under the call's key, with its attempt, the bearer token and the trace", async () => {
     const { provider, requests } = answering(() => Response.json({ reference: "r" }));
     const trace = "0af7651916cd43dd8448eb211c80319c";
-    const call = callOf("unroute", { order: orderOf({ trace }), epoch: 3, facts: { route: { reference: "ship_1" } } });
+    const call = callOf("unroute", { order: orderOf({ trace }), attempt: 3, facts: { route: { reference: "ship_1" } } });
     await provider(call);
     const request = requests[0] as Request;
     expect([request.method, request.url, request.redirect]).toEqual(["POST", "https://pay.example/v1/cancel", "manual"]);
     expect(Object.fromEntries(request.headers)).toMatchObject({
       "idempotency-key": call.key,
-      "orderline-epoch": "3",
+      "orderline-attempt": "3",
       authorization: "Bearer secret",
       "content-type": "application/json",
       traceparent: expect.stringMatching(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`)),
@@ -268,9 +268,9 @@ describe("The provider server", () => {
     expect(await provider(callOf("authorize", { order }))).toMatchObject({ failure: "transient" });
     expect(faulty.ledger().orders[order.orderId]?.effects).toEqual({});
     faulty.setFaults({ all: { after: 1 } });
-    for (const epoch of [2, 3, 4]) expect(await provider(callOf("authorize", { order, epoch }))).toMatchObject({ outcome: "failed" });
+    for (const attempt of [2, 3, 4]) expect(await provider(callOf("authorize", { order, attempt }))).toMatchObject({ outcome: "failed" });
     faulty.setFaults({});
-    expect(await provider(callOf("authorize", { order, epoch: 5 }))).toMatchObject({ outcome: "succeeded" });
+    expect(await provider(callOf("authorize", { order, attempt: 5 }))).toMatchObject({ outcome: "succeeded" });
     expect(faulty.ledger()).toMatchObject({
       doubled: [],
       duplicates: [{ key: `${order.orderId}:authorize`, attempts: 5, effects: 1 }],
@@ -319,7 +319,7 @@ describe("The provider server", () => {
     await gone;
     const restarted = await start({ ledgerFile });
     expect(restarted.ledger().orders[order.orderId]?.effects).toEqual({ authorize: 1 });
-    expect(await httpProvider({ url: `${restarted.url}/payment` })(callOf("authorize", { order, epoch: 2 }))).toEqual(before);
+    expect(await httpProvider({ url: `${restarted.url}/payment` })(callOf("authorize", { order, attempt: 2 }))).toEqual(before);
     expect(restarted.ledger().orders[order.orderId]?.effects).toEqual({ authorize: 1 });
   });
 });

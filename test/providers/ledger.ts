@@ -7,8 +7,8 @@ import type { ProviderRequest } from "../../src/providers/protocol.ts";
 
 export type Operation = ProviderRequest["operation"];
 
-/** One effect as the books tell it. */
-export interface RecordedEffect {
+/** One effect as the ledger tells it. */
+export interface LedgerEntry {
   readonly operation: Operation;
   readonly reference: string;
   readonly amount?: number;
@@ -59,7 +59,7 @@ export class ProviderLedger {
   readonly #answers = new Map<string, LedgerAnswer>();
   readonly #orders = new Map<string, OrderAccount>();
   readonly #fenced = new Map<string, Set<Operation>>();
-  readonly #books = new Map<string, RecordedEffect[]>();
+  readonly #ledger = new Map<string, LedgerEntry[]>();
 
   /** @returns whether the key is new, and with that whether something was decided now */
   isNew(key: string): boolean {
@@ -82,9 +82,9 @@ export class ProviderLedger {
     return answer;
   }
 
-  /** Every effect of an order in the order in which they took place: what a provider that serves its books answers. */
-  record(orderId: string): readonly RecordedEffect[] {
-    return this.#books.get(orderId) ?? [];
+  /** Every effect of an order in the order in which they took place: what a provider that serves its ledger answers. */
+  record(orderId: string): readonly LedgerEntry[] {
+    return this.#ledger.get(orderId) ?? [];
   }
 
   snapshot(): LedgerSnapshot {
@@ -106,14 +106,14 @@ export class ProviderLedger {
     const fenced = this.#fenced.get(orderId) ?? new Set();
     this.#fenced.set(orderId, fenced);
     if (fenced.has(operation)) return refusal(409, "undone", `${operation} arrived after its undo`);
-    for (const barred of FENCES[operation] ?? []) fenced.add(barred);
+    for (const blocked of FENCES[operation] ?? []) fenced.add(blocked);
 
     const reference = `${operation}-${key}`;
     const done = (facts: Record<string, unknown> = {}): LedgerAnswer => {
       account.effects[operation] = (account.effects[operation] ?? 0) + 1;
       this.#counts(orderId, key).effects++;
       const effect = { operation, reference, ...("amount" in request && { amount: request.amount }) };
-      this.#books.set(orderId, [...(this.#books.get(orderId) ?? []), effect]);
+      this.#ledger.set(orderId, [...(this.#ledger.get(orderId) ?? []), effect]);
       return { status: 200, body: { reference, ...facts } };
     };
 

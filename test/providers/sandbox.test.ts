@@ -14,7 +14,7 @@ describe("A magic value", () => {
     if (!step) throw new Error("a magic value concerns a step");
     const order = orderWith(magic);
     const answers = [];
-    for (const epoch of [1, 2, 3, 4]) answers.push(await provider(callOf(step, { order, epoch })));
+    for (const attempt of [1, 2, 3, 4]) answers.push(await provider(callOf(step, { order, attempt })));
     const expected = magic.behaviour;
     for (const [index, answer] of answers.entries()) {
       if (expected.kind === "refuse") expect(answer).toMatchObject({ outcome: "refused", refusal: { reason: expected.reason } });

@@ -1,12 +1,12 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { OrderSummary } from "../../src/contract/order.ts";
-import { SHARDS, shardOf } from "../../src/domain/stats.ts";
+import { SHARDS, shardOf } from "../../src/domain/counters.ts";
 import type { Env } from "../../src/env.ts";
-import { historyVersion, totals } from "../../src/history/queries.ts";
 import { log } from "../../src/platform/log.ts";
+import { historyVersion, totals } from "../../src/projections/history/queries.ts";
 import { consumeOrderEvents } from "../../src/queues/order-events-consumer.ts";
-import { orderIdOf, summary } from "../history/summaries.ts";
+import { orderIdOf, summary } from "../projections/history/summaries.ts";
 import { type Delivery, deliver as deliverTo } from "../support/deliver.ts";
 
 const deliver = (deliveries: readonly Delivery[], bindings: Env = env) =>

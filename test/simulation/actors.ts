@@ -1,17 +1,17 @@
 /**
  * The order actors and the platform below them: storage that survives a killed process, an alarm per order that is fired
- * at least once, and processes that die at any of their awaits. Each runs the unmodified `OrderProcess`; what the shell
+ * at least once, and processes that die at any of their awaits. Each runs the unmodified `OrderRunner`; what the shell
  * around it does in `actors/order-actor.ts` is done here again. It decides nothing about orders.
  */
 
-import { type AdvanceResult, type OrderPorts, OrderProcess } from "../../src/actors/order-process.ts";
 import { Commit } from "../../src/contract/events.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { Cause, OrderStatus, Priority } from "../../src/contract/order.ts";
 import { LANES } from "../../src/domain/lanes.ts";
 import { apply, attentionOf, fold, isAtRest, type OrderState } from "../../src/domain/order.ts";
+import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../src/domain/ports.ts";
 import type { Backlog } from "../../src/domain/routing.ts";
-import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../src/providers/ports.ts";
+import { type AdvanceResult, type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";
 import type { Context } from "./context.ts";
 import { stranded } from "./laws.ts";
 
@@ -47,7 +47,7 @@ class WriteFailed extends Error {
 
 /** A process and what it has in memory. `doomed`: it dies when the present event is over, and nobody hears of it any more. */
 interface Incarnation {
-  readonly process: OrderProcess;
+  readonly process: OrderRunner;
   readonly actor: Actor;
   readonly isolate: number;
   readonly timers: Set<() => void>;
@@ -95,7 +95,7 @@ export class Actors {
   }
 
   /** A request to an order's actor: it, or its answer, may be lost, and the process may die with it in its hands. */
-  async request<Result>(orderId: string, what: string, work: (process: OrderProcess) => Result | Promise<Result>): Promise<Result> {
+  async request<Result>(orderId: string, what: string, work: (process: OrderRunner) => Result | Promise<Result>): Promise<Result> {
     const context = this.#context;
     const { requestLost, answerLost } = context.faults;
     await context.pause(context.latency(...REQUEST_MS));
@@ -106,7 +106,7 @@ export class Actors {
     return result;
   }
 
-  advance(orderId: string, hint: Parameters<OrderProcess["advance"]>[0]): Promise<AdvanceResult | null> {
+  advance(orderId: string, hint: Parameters<OrderRunner["advance"]>[0]): Promise<AdvanceResult | null> {
     return this.request(orderId, `hint ${hint.attempt}${hint.probe ? ` to try ${hint.probe}` : ""}`, (process) => process.advance(hint));
   }
 
@@ -150,7 +150,7 @@ export class Actors {
   }
 
   /** Runs work in the order's process; rejects when the process dies first. A rejection of the work itself is a bug. */
-  #run<Result>(actor: Actor, what: string, work: (process: OrderProcess) => Result | Promise<Result>): Promise<Result> {
+  #run<Result>(actor: Actor, what: string, work: (process: OrderRunner) => Result | Promise<Result>): Promise<Result> {
     actor.incarnation ??= this.#start(actor);
     const { incarnation } = actor;
     this.#context.loop.trace(actor.orderId, what);
@@ -194,8 +194,8 @@ export class Actors {
       timers: new Set<() => void>(),
       callers: new Set<(error: Error) => void>(),
     };
-    const incarnation = { ...rest, alive: true, doomed: false, busy: 0 } as Incarnation & { process: OrderProcess };
-    incarnation.process = new OrderProcess(this.#ports(incarnation, skewMs), LANES, journal, armedAt);
+    const incarnation = { ...rest, alive: true, doomed: false, busy: 0 } as Incarnation & { process: OrderRunner };
+    incarnation.process = new OrderRunner(this.#ports(incarnation, skewMs), LANES, journal, armedAt);
     loop.trace(actor.orderId, `starts at version ${journal.length}, clock off by ${skewMs} ms`);
     return incarnation;
   }

@@ -6,7 +6,7 @@ import { type AskedBreaker, breakersOf } from "../../src/actors/breakers.ts";
 import type { Hint } from "../../src/contract/messages.ts";
 import type { ProviderName } from "../../src/contract/order.ts";
 import { type BreakerState, breakerDeadline, CLOSED, mayCall, probe, probed, trip } from "../../src/domain/breaker.ts";
-import type { Admission, Breakers, WaitingOrder } from "../../src/providers/ports.ts";
+import type { Admission, Breakers, WaitingOrder } from "../../src/domain/ports.ts";
 import type { Context } from "./context.ts";
 
 const RECHECK_MS = 60_000;

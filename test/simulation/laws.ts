@@ -1,6 +1,6 @@
 /**
  * The laws of the design as checkers that know nothing of the implementation: they are shown what clients were told, what
- * the providers' books and the stock say, what the projections hold, what sockets saw, and every order's public face. They
+ * the providers' ledger and the stock say, what the projections hold, what sockets saw, and every order's public face. They
  * import types only; what an order owes is worked out here, from what its client sent, and nowhere else.
  */
 import type { Attention, OrderStatus, OrderSummary, Step } from "../../src/contract/order.ts";

@@ -189,6 +189,6 @@ export class People {
       payment: { token: "tok_visa" },
     };
     const order = KINDS.reduce((before, [share, change]) => (chance(draw, share) ? change(before) : before), plain);
-    return { ...order, orderId, tenant: TENANT, fingerprint: JSON.stringify(order), total: totalOf(order) };
+    return { ...order, orderId, tenant: TENANT, requestDigest: JSON.stringify(order), total: totalOf(order) };
   }
 }

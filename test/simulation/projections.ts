@@ -1,12 +1,12 @@
 /**
- * What is fed by the committed events: the counters of `domain/stats.ts` in their shards, the history as one row per
+ * What is fed by the committed events: the counters of `domain/counters.ts` in their shards, the history as one row per
  * order, and sockets that show the counters in numbered frames. Deliveries come twice, late and out of order, and each
  * of the projections fails by itself.
  */
 import { OrderChanged } from "../../src/contract/messages.ts";
 import type { OrderSummary } from "../../src/contract/order.ts";
 import { ShardTally, type StatsSnapshot } from "../../src/contract/stats.ts";
-import { type Contribution, countOrders, emptyTally, mergeTallies, shardOf, snapshot } from "../../src/domain/stats.ts";
+import { type Contribution, countOrders, emptyTally, mergeTallies, shardOf, snapshot } from "../../src/domain/counters.ts";
 import type { Context } from "./context.ts";
 import type { SeenFrame } from "./laws.ts";
 

@@ -1,6 +1,6 @@
 /**
- * The outside world: what payment, stock, fulfilment and mail did, in their own books, and a wire to them that fails in
- * every way a wire can. The books know nothing of Orderline: one answer per key, one effect per key, and the stock of
+ * The outside world: what payment, stock, fulfilment and mail did, in their own ledger, and a wire to them that fails in
+ * every way a wire can. The ledger know nothing of Orderline: one answer per key, one effect per key, and the stock of
  * `domain/inventory.ts`. What forces a refusal stands in the order, so that every key of an order meets the same mind.
  */
 import type { PlacedOrder } from "../../src/contract/events.ts";
@@ -16,9 +16,9 @@ import {
   type Stock,
   withdraw,
 } from "../../src/domain/inventory.ts";
+import { OPERATIONS, type ProviderAnswer, type ProviderCall } from "../../src/domain/ports.ts";
 import { CALL_TIMEOUT_MS } from "../../src/domain/progress.ts";
 import { isUndo } from "../../src/domain/saga.ts";
-import { OPERATIONS, type ProviderAnswer, type ProviderCall } from "../../src/providers/ports.ts";
 import type { Caller } from "./actors.ts";
 import type { Context } from "./context.ts";
 import type { Effect, Shelf } from "./laws.ts";
@@ -52,7 +52,7 @@ const DONE: ProviderAnswer = { outcome: "succeeded", facts: {} };
 const refusal = (reason: string): ProviderAnswer => ({ outcome: "refused", refusal: { reason } });
 const unreadable: ProviderAnswer = { outcome: "failed", failure: "poison", detail: "400 cannot be read" };
 
-export class Books {
+export class Ledger {
   readonly effects: Effect[] = [];
   /** When the first undo of an order reached a provider. */
   readonly undoBegan = new Map<string, number>();
@@ -136,7 +136,7 @@ export class Books {
       case "confirm":
         return order.customer.email === MAGIC.bounces ? refusal("no_such_mailbox") : done();
       default:
-        throw new Error(`${step} is no step of these books`);
+        throw new Error(`${step} is no step of these ledger`);
     }
   }
 
@@ -211,16 +211,16 @@ export class Wire {
   /** Calls that have not come to their end, whether or not anybody waits for it. */
   inFlight = 0;
   readonly #context: Context;
-  readonly #books: Books;
+  readonly #ledger: Ledger;
 
-  constructor(context: Context, books: Books) {
+  constructor(context: Context, ledger: Ledger) {
     this.#context = context;
-    this.#books = books;
+    this.#ledger = ledger;
   }
 
   call(call: ProviderCall, caller: Caller): Promise<ProviderAnswer> {
     const { loop, faults } = this.#context;
-    const { order, step, epoch } = call;
+    const { order, step, attempt } = call;
     const { arrivesAfterMs, answersAfterMs, failure } = this.#fate(call);
     const startedAt = loop.now;
     if (this.#context.happens("adapter throws", faults.callThrows)) return Promise.reject(new Error("a bug in an adapter"));
@@ -228,7 +228,7 @@ export class Wire {
     return new Promise((resolve) => {
       const answer = (answer: ProviderAnswer) => {
         if (!caller.isAlive()) return;
-        loop.trace(order.orderId, `${step}#${epoch}: ${answer.outcome === "failed" ? answer.detail : answer.outcome}`);
+        loop.trace(order.orderId, `${step}#${attempt}: ${answer.outcome === "failed" ? answer.detail : answer.outcome}`);
         if (loop.now - startedAt >= CALL_TIMEOUT_MS) caller.safely(() => resolve(answer));
         else resolve(answer);
       };
@@ -241,7 +241,7 @@ export class Wire {
         this.inFlight--;
         // Without fences a request dies with its caller, or nobody could tell what it did after all was undone.
         if (!faults.fencing && (!caller.isAlive() || call.signal.aborted)) return;
-        const settled = this.#books.settle(call);
+        const settled = this.#ledger.settle(call);
         if (answersAfterMs === null) return;
         if (answersAfterMs <= arrivesAfterMs) answer(failure ?? settled);
         else loop.after(answersAfterMs - arrivesAfterMs, () => answer(failure ?? settled));

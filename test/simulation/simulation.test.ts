@@ -52,9 +52,9 @@ describe("A planted bug", () => {
   );
 
   it(
-    "is caught: with an epoch in the key, an effect is doubled",
+    "is caught: with the attempt in the key, an effect is doubled",
     async () => {
-      const reports = await withBug("epoch-in-key");
+      const reports = await withBug("attempt-in-key");
       expect(reports.at(-1)?.violations[0]).toMatchObject({ law: 2 });
     },
     LIMIT_MS,

@@ -20,7 +20,7 @@ import type { Faults } from "./faults.ts";
 import { checkQuiet, type Evidence, stillParked, unnoticed, type Violation } from "./laws.ts";
 import { People, STOCKED } from "./people.ts";
 import { Projections } from "./projections.ts";
-import { Books, Wire } from "./providers.ts";
+import { Ledger, Wire } from "./providers.ts";
 import { SimulatedQueue } from "./queues.ts";
 
 const SECOND = 1_000;
@@ -70,7 +70,7 @@ class World {
   readonly #faultsLastMs: number;
   readonly #faults: Faults;
   readonly #long: boolean;
-  readonly #books: Books;
+  readonly #ledger: Ledger;
   readonly #wire: Wire;
   readonly #breakers: SimulatedBreakers;
   readonly #actors: Actors;
@@ -92,8 +92,8 @@ class World {
     const context = new Context(seed, this.#faultsLastMs, recording);
     this.#context = context;
     this.#faults = context.faults;
-    this.#books = new Books(context);
-    this.#wire = new Wire(context, this.#books);
+    this.#ledger = new Ledger(context);
+    this.#wire = new Wire(context, this.#ledger);
     this.#projections = new Projections(context);
     this.#breakers = new SimulatedBreakers(context, (hint) => this.#hint(hint));
     this.#actors = new Actors(context, {
@@ -179,8 +179,8 @@ class World {
   #begin(): void {
     const { loop, faults } = this.#context;
     const draw = drawsFor(this.#seed, "stock");
-    for (const sku of STOCKED) this.#books.receive(sku, whole(draw, 0, 6 * this.#orders));
-    loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#books.receive(STOCKED[0], whole(draw, 1, 20)));
+    for (const sku of STOCKED) this.#ledger.receive(sku, whole(draw, 0, 6 * this.#orders));
+    loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#ledger.receive(STOCKED[0], whole(draw, 1, 20)));
     this.#people.begin(this.#orders, this.#faultsLastMs / 2, (orderId) => void this.#deadLetters.send({ orderId }).catch(() => {}));
     for (const receiver of this.#projections.hub.receivers) loop.after(whole(draw, 0, MINUTE), () => receiver.connect());
     for (const at of faults.deploys) loop.after(at, () => this.#actors.deploy());
@@ -256,9 +256,9 @@ class World {
       told: this.#people.told,
       obeyed: this.#people.obeyed,
       orders: this.#actors.states().map((state) => ({ ...summarize(state), lines: state.order.lines })),
-      effects: this.#books.effects,
-      undoBegan: this.#books.undoBegan,
-      shelves: this.#books.shelves,
+      effects: this.#ledger.effects,
+      undoBegan: this.#ledger.undoBegan,
+      shelves: this.#ledger.shelves,
       history: [...this.#projections.history.values()],
       counters: this.#projections.counters,
       receivers: this.#projections.hub.receivers.map(({ seen }) => seen),

@@ -28,7 +28,7 @@ export const placedOrder = (changes: Partial<PlacedOrder> = {}): PlacedOrder => 
   ...orderBody(),
   orderId: ORDER_ID,
   tenant: "shop",
-  fingerprint: "f1",
+  requestDigest: "f1",
   total: 3564,
   ...changes,
 });
@@ -42,17 +42,17 @@ export function stateAfter(...commits: readonly (readonly OrderEvent[])[]): Orde
 
 export const accepted = (changes: Partial<PlacedOrder> = {}): OrderEvent[] => decidePlace(placedOrder(changes), T0);
 
-export const started = (step: Step, epoch = 1): OrderEvent => ({ type: "StepStarted", step, epoch });
-export const succeeded = (step: Step, epoch = 1): OrderEvent => ({
+export const started = (step: Step, attempt = 1): OrderEvent => ({ type: "StepStarted", step, attempt });
+export const succeeded = (step: Step, attempt = 1): OrderEvent => ({
   type: "StepSucceeded",
   step,
-  epoch,
+  attempt,
   facts: { reference: `${step}-ref` },
 });
-export const failed = (step: Step, epoch: number, retryAt: number | null): OrderEvent => ({
+export const failed = (step: Step, attempt: number, retryAt: number | null): OrderEvent => ({
   type: "StepFailed",
   step,
-  epoch,
+  attempt,
   failure: "transient",
   detail: "503",
   retryAt,

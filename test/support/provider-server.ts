@@ -4,7 +4,7 @@
  *
  *   node test/support/provider-server.ts --port 7100 --seed 1 --faults '{"all":{"before":0.1}}' --ledger /tmp/ledger.jsonl
  *
- * Serves `POST /{payment|inventory|fulfilment|notification}/{operation}`, each port's books as `record`, `GET /ledger`, `POST /faults` and `GET /healthz`.
+ * Serves `POST /{payment|inventory|fulfilment|notification}/{operation}`, each port's ledger as `ledger`, `GET /ledger`, `POST /faults` and `GET /healthz`.
  * With `--ledger` every settled request is appended to the file before it is answered, so that the effects survive a kill.
  */
 
@@ -14,7 +14,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { ProviderRequest, RecordRequest } from "../../src/providers/protocol.ts";
+import { LedgerRequest, ProviderRequest } from "../../src/providers/protocol.ts";
 import { drawsFor } from "../chaos/random.ts";
 import { type LedgerSnapshot, ProviderLedger } from "../providers/ledger.ts";
 
@@ -120,8 +120,8 @@ export async function startProviderServer(options: ProviderServerOptions = {}): 
       return respond(response, { status: 200, body: faults });
     }
     const port = PORTS.find((name) => name === first);
-    const asked = RecordRequest.safeParse(body);
-    if (port && second === "record" && asked.success) {
+    const asked = LedgerRequest.safeParse(body);
+    if (port && second === "ledger" && asked.success) {
       const effects = ledger.record(asked.data.orderId).filter((effect) => OPERATIONS[port].includes(effect.operation));
       return respond(response, { status: 200, body: { effects } });
     }

@@ -2,13 +2,14 @@
  * A small world for one order in plain Node: a clock that stands still until told, a store that survives a killed process,
  * providers with a ledger of what they did, and a queue. Everything that happens in it is decided by the test.
  */
-import { type OrderPorts, OrderProcess } from "../../src/actors/order-process.ts";
+
 import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
 import type { DeadLetter, OrderChanged } from "../../src/contract/messages.ts";
 import type { Step } from "../../src/contract/order.ts";
 import { LANES } from "../../src/domain/lanes.ts";
 import type { OrderState } from "../../src/domain/order.ts";
-import type { ProviderAnswer, ProviderCall } from "../../src/providers/ports.ts";
+import type { ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
+import { type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";
 import { T0 } from "./orders.ts";
 
 /** How the next call of a step goes. */
@@ -40,7 +41,7 @@ export class World {
   /** Keys that took effect, per step, in order. */
   readonly effects: { readonly step: Step; readonly key: string; readonly at: number }[] = [];
   behaviour: (call: ProviderCall) => Behaviour = () => "succeed";
-  process: OrderProcess;
+  process: OrderRunner;
   #timers: { readonly at: number; readonly then: () => void }[] = [];
   #incarnation = 0;
 
@@ -103,7 +104,7 @@ export class World {
     };
   }
 
-  #start(): OrderProcess {
+  #start(): OrderRunner {
     const incarnation = ++this.#incarnation;
     const alive = () => incarnation === this.#incarnation;
     const ports: OrderPorts = {
@@ -140,7 +141,7 @@ export class World {
       background: (work) => void work.catch(() => {}),
       log: () => {},
     };
-    return new OrderProcess(ports, LANES, structuredClone(this.journal), this.alarmAt);
+    return new OrderRunner(ports, LANES, structuredClone(this.journal), this.alarmAt);
   }
 
   #call(call: ProviderCall): Promise<ProviderAnswer> {

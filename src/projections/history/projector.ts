@@ -4,8 +4,8 @@
  */
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import type { OrderSummary } from "../contract/order.ts";
-import { within } from "../platform/deadline.ts";
+import type { OrderSummary } from "../../contract/order.ts";
+import { within } from "../../platform/deadline.ts";
 import { orders as table } from "./schema.ts";
 
 /** D1 has been seen to stall for up to 25 s with nothing wrong; a delivery that waits longer is better tried again later. */
@@ -65,7 +65,7 @@ function upsert(db: ReturnType<typeof drizzle>, rows: OrderSummary[]) {
         reason: sql`excluded.reason`,
         attention: sql`excluded.attention`,
         causeClass: sql`excluded.cause_class`,
-        fingerprint: sql`excluded.fingerprint`,
+        causeFingerprint: sql`excluded.cause_fingerprint`,
         startedAt: sql`excluded.started_at`,
         confirmedAt: sql`excluded.confirmed_at`,
         updatedAt: sql`excluded.updated_at`,

@@ -3,7 +3,7 @@
  * holds no tenant, because the tenant always comes from the caller's key: a cursor in the wrong hands is only a position.
  */
 import { z } from "zod";
-import { Millis, OrderId } from "../contract/primitives.ts";
+import { Millis, OrderId } from "../../contract/primitives.ts";
 
 export const Position = z.object({ placedAt: Millis, orderId: OrderId });
 export type Position = z.infer<typeof Position>;

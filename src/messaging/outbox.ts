@@ -3,7 +3,7 @@
  * send costs more than what it carries. The first that comes waits a moment and sends for all; the others need not wait.
  * What waits here is lost with the isolate, so it is only for messages that something else stands in for.
  */
-import { now } from "./ambient.ts";
+import { now } from "../platform/ambient.ts";
 
 /** `Queue.sendBatch` takes at most a hundred messages and 256 KB in all: of these, each may have five. */
 const MAX_BATCH = 50;

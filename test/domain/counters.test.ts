@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { OrderStatus, type OrderSummary, Priority } from "../../src/contract/order.ts";
 import { StatsSnapshot, Tally } from "../../src/contract/stats.ts";
-import { type Contribution, countOrders, emptyTally, isQuiet, mergeTallies, SHARDS, shardOf, snapshot } from "../../src/domain/stats.ts";
-import { orderIdOf, summary } from "../history/summaries.ts";
+import { type Contribution, countOrders, emptyTally, isQuiet, mergeTallies, SHARDS, shardOf, snapshot } from "../../src/domain/counters.ts";
+import { orderIdOf, summary } from "../projections/history/summaries.ts";
 
 const NOW = 1_700_000_000_000;
 const SECOND = 1_000;

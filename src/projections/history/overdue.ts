@@ -3,9 +3,9 @@
  * and no more. Each question examines a bounded number of rows of one index range, whatever is kept. A test asks the planner.
  */
 import { z } from "zod";
-import type { OrderStatus, TrackName } from "../contract/order.ts";
-import { OrderId, Tenant } from "../contract/primitives.ts";
-import { within } from "../platform/deadline.ts";
+import type { OrderStatus, TrackName } from "../../contract/order.ts";
+import { OrderId, Tenant } from "../../contract/primitives.ts";
+import { within } from "../../platform/deadline.ts";
 
 /** A sweep has nobody waiting for it, but D1 answers one question at a time and others wait. */
 const QUERY_DEADLINE_MS = 20_000;

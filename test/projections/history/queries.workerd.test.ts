@@ -1,7 +1,14 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { projectHistory } from "../../src/history/projector.ts";
-import { historyVersion, listOrders, MAX_PAGE_SIZE, type OrderFilter, pageQuery, totals } from "../../src/history/queries.ts";
+import { projectHistory } from "../../../src/projections/history/projector.ts";
+import {
+  historyVersion,
+  listOrders,
+  MAX_PAGE_SIZE,
+  type OrderFilter,
+  pageQuery,
+  totals,
+} from "../../../src/projections/history/queries.ts";
 import { orderIdOf, summary } from "./summaries.ts";
 
 const HISTORY = env.HISTORY;

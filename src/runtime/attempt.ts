@@ -6,9 +6,9 @@ import type { StepFacts } from "../contract/events.ts";
 import type { Step } from "../contract/order.ts";
 import type { Outcome } from "../domain/decide.ts";
 import type { OrderState } from "../domain/order.ts";
+import { OPERATIONS, type ProviderAnswer, type Providers } from "../domain/ports.ts";
 import { CALL_TIMEOUT_MS } from "../domain/progress.ts";
 import { excerpt } from "../platform/log.ts";
-import { OPERATIONS, type ProviderAnswer, type Providers } from "../providers/ports.ts";
 
 /** How long an abandoned call is still listened to. */
 const LATE_ANSWER_MS = 60_000;
@@ -23,23 +23,23 @@ export interface Clock {
  * Makes the call that is due for a step. Never rejects: without an answer in time the outcome is `unknown`.
  * @param late is told of an answer that came after that; it must not throw
  */
-export function attempt(
+export function callProvider(
   state: OrderState,
   step: Step,
   { clock, providers }: { readonly clock: Clock; readonly providers: Providers },
   late: (outcome: Outcome) => void,
 ): Promise<Outcome> {
   const { order } = state;
-  const { epoch = 1, round = 1 } = state.steps[step] ?? {};
-  const key = round === 1 ? `${order.orderId}:${step}` : `${order.orderId}:${step}:${round}`;
+  const { attempt = 1, keyGeneration = 1 } = state.steps[step] ?? {};
+  const key = keyGeneration === 1 ? `${order.orderId}:${step}` : `${order.orderId}:${step}:${keyGeneration}`;
   const abort = new AbortController();
-  const call = providers[OPERATIONS[step].port]({ step, key, epoch, order, facts: factsOf(state), signal: abort.signal });
+  const call = providers[OPERATIONS[step].port]({ step, key, attempt, order, facts: factsOf(state), signal: abort.signal });
   const answered = call.catch((bug: unknown): ProviderAnswer => ({ outcome: "failed", failure: "bug", detail: excerpt(bug) }));
   return new Promise((resolve) => {
-    let settle = (answer: ProviderAnswer) => resolve({ step, epoch, answer });
+    let settle = (answer: ProviderAnswer) => resolve({ step, attempt, answer });
     let cancel = clock.after(CALL_TIMEOUT_MS, () => {
       settle({ outcome: "failed", failure: "unknown", detail: `no answer within ${CALL_TIMEOUT_MS} ms` });
-      settle = (answer) => late({ step, epoch, answer });
+      settle = (answer) => late({ step, attempt, answer });
       cancel = clock.after(LATE_ANSWER_MS, () => abort.abort(new Error("abandoned")));
     });
     void answered.then((answer) => {

@@ -6,8 +6,8 @@ import type { OrderChanged } from "../contract/messages.ts";
 import type { Env } from "../env.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { Outbox } from "../platform/outbox.ts";
-import { QUEUE_DEADLINE_MS } from "./lane-queue.ts";
+import { QUEUE_DEADLINE_MS } from "./lanes.ts";
+import { Outbox } from "./outbox.ts";
 
 const outbox = new Outbox<OrderChanged>();
 

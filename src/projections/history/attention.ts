@@ -3,10 +3,10 @@
  * there is to attend to, never what there is; the one about dead letters reads that small table. A test asks the planner.
  */
 import { z } from "zod";
-import { type Attention, type CauseClass, Priority } from "../contract/order.ts";
-import { Millis, OrderId } from "../contract/primitives.ts";
-import { MAX_GROUPS, type QuarantineFilter, SAMPLE_IDS } from "../contract/quarantine.ts";
-import { within } from "../platform/deadline.ts";
+import { type Attention, type CauseClass, Priority } from "../../contract/order.ts";
+import { Millis, OrderId } from "../../contract/primitives.ts";
+import { MAX_GROUPS, type QuarantineFilter, SAMPLE_IDS } from "../../contract/quarantine.ts";
+import { within } from "../../platform/deadline.ts";
 
 /** Somebody waits for the answer; the caller repeats it without harm. */
 const QUERY_DEADLINE_MS = 10_000;
@@ -20,37 +20,37 @@ const EXAMPLES = 5;
 /** Partial indexes are only considered when the statement implies their condition; `attention = …` does. */
 export const ATTENTION_SQL = {
   groups: `
-    SELECT fingerprint, count(*) AS orders, min(placed_at) AS oldest, max(placed_at) AS newest,
+    SELECT cause_fingerprint, count(*) AS orders, min(placed_at) AS oldest, max(placed_at) AS newest,
       (SELECT json_group_array(order_id) FROM (
         SELECT sample.order_id FROM orders AS sample
-        WHERE sample.tenant = ?1 AND sample.attention = 'quarantined' AND sample.fingerprint = orders.fingerprint
+        WHERE sample.tenant = ?1 AND sample.attention = 'quarantined' AND sample.cause_fingerprint = orders.cause_fingerprint
         ORDER BY sample.placed_at, sample.order_id LIMIT ${SAMPLE_IDS}
       )) AS samples,
       sum(count(*)) OVER () AS total, count(*) OVER () AS groups
-    FROM orders WHERE tenant = ?1 AND attention = 'quarantined' AND fingerprint IS NOT NULL
-    GROUP BY fingerprint ORDER BY orders DESC, fingerprint LIMIT ${MAX_GROUPS}`,
+    FROM orders WHERE tenant = ?1 AND attention = 'quarantined' AND cause_fingerprint IS NOT NULL
+    GROUP BY cause_fingerprint ORDER BY orders DESC, cause_fingerprint LIMIT ${MAX_GROUPS}`,
   parked: `
-    SELECT order_id, priority, placed_at, fingerprint FROM orders
-    WHERE tenant = ?1 AND attention = 'quarantined' AND fingerprint >= ?2 AND fingerprint <= ?3
-    ORDER BY fingerprint, placed_at, order_id LIMIT ?4`,
+    SELECT order_id, priority, placed_at, cause_fingerprint FROM orders
+    WHERE tenant = ?1 AND attention = 'quarantined' AND cause_fingerprint >= ?2 AND cause_fingerprint <= ?3
+    ORDER BY cause_fingerprint, placed_at, order_id LIMIT ?4`,
   parkedAmong: `
-    SELECT order_id, priority, placed_at, fingerprint FROM orders
+    SELECT order_id, priority, placed_at, cause_fingerprint FROM orders
     WHERE order_id IN (SELECT value FROM json_each(?5))
-      AND +tenant = ?1 AND +attention = 'quarantined' AND +fingerprint >= ?2 AND +fingerprint <= ?3
+      AND +tenant = ?1 AND +attention = 'quarantined' AND +cause_fingerprint >= ?2 AND +cause_fingerprint <= ?3
     LIMIT ?4`,
-  /** A group's fingerprint is null but for parked orders, so the index hands these out by age. */
+  /** The cause fingerprint of a group is null but for parked orders, so the index hands these out by age. */
   oldest: `
     SELECT order_id, placed_at, updated_at FROM orders
-    WHERE tenant = ?1 AND attention = ?2 AND fingerprint IS NULL
+    WHERE tenant = ?1 AND attention = ?2 AND cause_fingerprint IS NULL
     ORDER BY placed_at, order_id LIMIT ${EXAMPLES}`,
-  count: `SELECT count(*) AS orders FROM (SELECT 1 FROM orders WHERE tenant = ?1 AND attention = ?2 AND fingerprint IS NULL LIMIT ${MAX_COUNTED})`,
+  count: `SELECT count(*) AS orders FROM (SELECT 1 FROM orders WHERE tenant = ?1 AND attention = ?2 AND cause_fingerprint IS NULL LIMIT ${MAX_COUNTED})`,
   deadLetters: `
     SELECT count(*) AS letters, min(received_at) AS oldest, max(received_at) AS newest
     FROM (SELECT received_at FROM dead_letters WHERE received_at >= ?1 LIMIT ${MAX_COUNTED})`,
 } as const;
 
 const GroupRow = z.object({
-  fingerprint: z.string(),
+  cause_fingerprint: z.string(),
   orders: z.int(),
   oldest: Millis,
   newest: Millis,
@@ -64,7 +64,7 @@ const GroupRow = z.object({
 
 /** Parked orders with one cause. Times of placing, in milliseconds. */
 export interface ParkedGroup {
-  readonly fingerprint: string;
+  readonly causeFingerprint: string;
   readonly orders: number;
   readonly oldest: number;
   readonly newest: number;
@@ -83,16 +83,20 @@ export async function parkedGroups(d1: D1Database, tenant: string): Promise<Park
   const { results } = await within(QUERY_DEADLINE_MS, "grouping the quarantine in D1", d1.prepare(ATTENTION_SQL.groups).bind(tenant).all());
   const rows = z.array(GroupRow).parse(results);
   const { total = 0, groups = 0 } = rows[0] ?? {};
-  return { groups: rows.map(({ total: _, groups: __, ...group }) => group), groupsOmitted: groups - rows.length, total };
+  return {
+    groups: rows.map(({ total: _, groups: __, cause_fingerprint: causeFingerprint, ...group }) => ({ ...group, causeFingerprint })),
+    groupsOmitted: groups - rows.length,
+    total,
+  };
 }
 
-const ParkedRow = z.object({ order_id: OrderId, priority: Priority, placed_at: Millis, fingerprint: z.string() });
+const ParkedRow = z.object({ order_id: OrderId, priority: Priority, placed_at: Millis, cause_fingerprint: z.string() });
 
 export interface ParkedOrder {
   readonly orderId: string;
   readonly priority: Priority;
   readonly placedAt: number;
-  readonly fingerprint: string;
+  readonly causeFingerprint: string;
 }
 
 /**
@@ -105,23 +109,26 @@ export async function parkedOrders(d1: D1Database, tenant: string, filter: Quara
   return z
     .array(ParkedRow)
     .parse(results)
-    .filter(({ fingerprint }) => filter.causeClass === undefined || fingerprint.startsWith(classPrefix(filter.causeClass)))
-    .map(({ order_id: orderId, placed_at: placedAt, ...row }) => ({ ...row, orderId, placedAt }))
+    .filter(
+      ({ cause_fingerprint: causeFingerprint }) =>
+        filter.causeClass === undefined || causeFingerprint.startsWith(classPrefix(filter.causeClass)),
+    )
+    .map((row) => ({ orderId: row.order_id, priority: row.priority, placedAt: row.placed_at, causeFingerprint: row.cause_fingerprint }))
     .sort((a, b) => lanes.indexOf(a.priority) - lanes.indexOf(b.priority) || a.placedAt - b.placedAt || (a.orderId < b.orderId ? -1 : 1));
 }
 
 /** Exported for the test that asks SQLite how it would run each filter. */
 export function parkedStatement(d1: D1Database, tenant: string, filter: QuarantineFilter, limit: number): D1PreparedStatement {
-  const [from, to] = fingerprintRange(filter);
+  const [from, to] = causeFingerprintRange(filter);
   if (filter.orderIds === undefined) return d1.prepare(ATTENTION_SQL.parked).bind(tenant, from, to, limit);
   return d1.prepare(ATTENTION_SQL.parkedAmong).bind(tenant, from, to, limit, JSON.stringify(filter.orderIds));
 }
 
 const lanes = Priority.options;
 
-/** A fingerprint begins with its class, see `fingerprintOf`, so a class is a range of the index. */
-function fingerprintRange({ fingerprint, causeClass }: QuarantineFilter): [from: string, to: string] {
-  if (fingerprint !== undefined) return [fingerprint, fingerprint];
+/** A cause fingerprint begins with its class, see `causeFingerprintOf`, so a class is a range of the index. */
+function causeFingerprintRange({ causeFingerprint, causeClass }: QuarantineFilter): [from: string, to: string] {
+  if (causeFingerprint !== undefined) return [causeFingerprint, causeFingerprint];
   if (causeClass !== undefined) return [classPrefix(causeClass), `${causeClass}!`];
   return ["", "\u{10ffff}"];
 }

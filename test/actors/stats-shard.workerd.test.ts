@@ -1,15 +1,15 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import type { StatsActor } from "../../src/actors/stats-actor.ts";
+import type { StatsShard } from "../../src/actors/stats-shard.ts";
 import type { OrderSummary } from "../../src/contract/order.ts";
-import { orderIdOf, summary } from "../history/summaries.ts";
+import { orderIdOf, summary } from "../projections/history/summaries.ts";
 
 const shard = (name: string) => env.STATS_SHARDS.getByName(name);
 const now = Date.now();
 
 /** Neither table has an index, so a row changed is a row billed. */
-const rowsWritten = (stub: DurableObjectStub<StatsActor>, orders: OrderSummary[]) =>
+const rowsWritten = (stub: DurableObjectStub<StatsShard>, orders: OrderSummary[]) =>
   runInDurableObject(stub, (instance, { storage }) => {
     const changes = () => storage.sql.exec<{ total: number }>("SELECT total_changes() AS total").one().total;
     const before = changes();

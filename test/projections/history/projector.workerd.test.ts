@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import { MAX_BODY_EXCERPT, recordDeadLetter } from "../../src/history/dead-letters.ts";
-import { PROJECTION_DEADLINE_MS, projectHistory } from "../../src/history/projector.ts";
-import { historyVersion, listOrders } from "../../src/history/queries.ts";
+import { MAX_BODY_EXCERPT, recordDeadLetter } from "../../../src/projections/history/dead-letters.ts";
+import { PROJECTION_DEADLINE_MS, projectHistory } from "../../../src/projections/history/projector.ts";
+import { historyVersion, listOrders } from "../../../src/projections/history/queries.ts";
 import { orderIdOf, summary } from "./summaries.ts";
 
 const HISTORY = env.HISTORY;

@@ -1,5 +1,5 @@
 /** Order summaries for tests of the projections. */
-import type { OrderSummary } from "../../src/contract/order.ts";
+import type { OrderSummary } from "../../../src/contract/order.ts";
 
 /** The id of the n-th order; digits are base32 digits, too. */
 export const orderIdOf = (n: number): string => `ord_${String(n).padStart(26, "0")}`;
@@ -20,7 +20,7 @@ export const summary = (over: Partial<OrderSummary> = {}): OrderSummary => ({
   reason: null,
   attention: null,
   causeClass: null,
-  fingerprint: null,
+  causeFingerprint: null,
   placedAt: 1_700_000_000_000,
   startedAt: null,
   confirmedAt: null,

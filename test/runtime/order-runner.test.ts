@@ -74,7 +74,7 @@ describe("When everything goes well", () => {
 describe("When its hint is lost", () => {
   it("keeps the time of its retries by itself, instead of waiting for a hint that does not come", async () => {
     const world = new World();
-    world.behaviour = ({ step, epoch }) => (step === "route" && epoch < 3 ? "fail_before_effect" : "succeed");
+    world.behaviour = ({ step, attempt }) => (step === "route" && attempt < 3 ? "fail_before_effect" : "succeed");
     world.place(placedOrder());
     await world.ring();
     const startedAt = world.now;
@@ -129,7 +129,7 @@ describe("When its projections do not catch up", () => {
 describe("When an answer comes after the attempt was given up", () => {
   it("tries the same key again, and records the late answer", async () => {
     const world = new World();
-    world.behaviour = ({ step, epoch }) => (step === "route" && epoch === 1 ? "answer_late" : "succeed");
+    world.behaviour = ({ step, attempt }) => (step === "route" && attempt === 1 ? "answer_late" : "succeed");
     world.place(placedOrder());
     await world.hint();
     await ringUntilQuiet(world);
@@ -201,11 +201,11 @@ describe("Whatever fails, dies, is doubled or comes late", () => {
     await fc.assert(
       fc.asyncProperty(script, fc.array(action, { maxLength: 8 }), async (attempts, actions) => {
         const world = new World();
-        world.behaviour = ({ step, key, epoch }) => {
-          const scripted = attempts[step][epoch - 1] ?? "succeed";
+        world.behaviour = ({ step, key, attempt }) => {
+          const scripted = attempts[step][attempt - 1] ?? "succeed";
           // A provider refuses before its effect or never: the same key has the same answer.
           const done = world.effects.some((effect) => effect.key === key);
-          return scripted === "refuse" && (done || epoch > 1) ? "succeed" : scripted;
+          return scripted === "refuse" && (done || attempt > 1) ? "succeed" : scripted;
         };
         const order = placedOrder();
         world.place(order);

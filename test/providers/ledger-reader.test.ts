@@ -1,17 +1,17 @@
-/** The books of a provider over HTTP, and those of the embedded inventory. */
+/** The ledger of a provider over HTTP, and those of the embedded inventory. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { httpProvider, httpRecorder } from "../../src/providers/http.ts";
-import { inventoryRecorder } from "../../src/providers/inventory.ts";
-import { noRecorder } from "../../src/providers/sandbox.ts";
+import { httpLedgerReader, httpProvider } from "../../src/providers/http.ts";
+import { inventoryLedgerReader } from "../../src/providers/inventory.ts";
+import { noLedger } from "../../src/providers/sandbox.ts";
 import { placedOrder } from "../support/orders.ts";
 import { type ProviderServer, startProviderServer } from "../support/provider-server.ts";
 
 const order = placedOrder();
 const asked = { order, facts: {} };
 const answering = (response: () => Response | Promise<Response>) =>
-  httpRecorder({ url: "https://provider.test", timeoutMs: 50, fetch: async () => response() })(asked);
+  httpLedgerReader({ url: "https://provider.test", timeoutMs: 50, fetch: async () => response() })(asked);
 
-describe("A provider's books", () => {
+describe("A provider's ledger", () => {
   let server: ProviderServer;
   beforeAll(async () => {
     server = await startProviderServer();
@@ -20,24 +20,24 @@ describe("A provider's books", () => {
 
   it("tell every effect that an order has had, once for each time, of that port only", async () => {
     const payment = httpProvider({ url: `${server.url}/payment` });
-    const call = (step: "authorize" | "capture", epoch: number) =>
-      payment({ step, key: `${order.orderId}:${step}`, epoch, order, facts: {}, signal: new AbortController().signal });
+    const call = (step: "authorize" | "capture", attempt: number) =>
+      payment({ step, key: `${order.orderId}:${step}`, attempt, order, facts: {}, signal: new AbortController().signal });
     await call("authorize", 1);
     await call("authorize", 2);
     await call("capture", 1);
-    expect(await httpRecorder({ url: `${server.url}/payment` })(asked)).toEqual({
-      outcome: "recorded",
+    expect(await httpLedgerReader({ url: `${server.url}/payment` })(asked)).toEqual({
+      outcome: "read",
       effects: [
         { operation: "authorize", reference: `authorize-${order.orderId}:authorize`, amount: order.total },
         { operation: "capture", reference: `capture-${order.orderId}:capture`, amount: order.total },
       ],
     });
-    expect(await httpRecorder({ url: `${server.url}/notification` })(asked)).toEqual({ outcome: "recorded", effects: [] });
+    expect(await httpLedgerReader({ url: `${server.url}/notification` })(asked)).toEqual({ outcome: "read", effects: [] });
   });
 
   it("are asked for by id, with the token and nothing of the customer's", async () => {
     let seen = "";
-    const recorder = httpRecorder({
+    const reader = httpLedgerReader({
       url: "https://provider.test/pay/",
       token: "secret",
       fetch: async (request) => {
@@ -45,8 +45,8 @@ describe("A provider's books", () => {
         return Response.json({ effects: [] });
       },
     });
-    await recorder(asked);
-    expect(seen).toBe(`POST https://provider.test/pay/record Bearer secret {"orderId":"${order.orderId}","operation":"record"}`);
+    await reader(asked);
+    expect(seen).toBe(`POST https://provider.test/pay/ledger Bearer secret {"orderId":"${order.orderId}","operation":"ledger"}`);
   });
 
   it.each([404, 405, 501])("are none where the answer is %i", async (status) => {
@@ -64,10 +64,10 @@ describe("A provider's books", () => {
     expect(await answering(response)).toMatchObject({ outcome: "unanswered" });
   });
 
-  it("are not kept by the sandboxes", async () => expect(await noRecorder(asked)).toEqual({ outcome: "unsupported" }));
+  it("are not kept by the sandboxes", async () => expect(await noLedger(asked)).toEqual({ outcome: "unsupported" }));
 });
 
-describe("The books of the embedded inventory", () => {
+describe("The ledger of the embedded inventory", () => {
   const rooms = (held: Record<string, { quantity: number; status: "reserved" | "committed" | "released" }>) => {
     const visited: string[] = [];
     const getByName = (name: string) => ({
@@ -82,8 +82,8 @@ describe("The books of the embedded inventory", () => {
   it("are those of the SKUs that the order found tracked", async () => {
     const { visited, room } = rooms({ "shop/71053": { quantity: 6, status: "committed" } });
     const facts = { reserve: { tracked: ["71053"] } };
-    expect(await inventoryRecorder(room)({ order, facts })).toEqual({
-      outcome: "recorded",
+    expect(await inventoryLedgerReader(room)({ order, facts })).toEqual({
+      outcome: "read",
       effects: [{ operation: "commit", sku: "71053", quantity: 6 }],
     });
     expect(visited).toEqual(["shop/71053"]);
@@ -91,12 +91,12 @@ describe("The books of the embedded inventory", () => {
 
   it("are those of every SKU when nobody learnt which are tracked", async () => {
     const { visited, room } = rooms({});
-    expect(await inventoryRecorder(room)(asked)).toEqual({ outcome: "recorded", effects: [] });
+    expect(await inventoryLedgerReader(room)(asked)).toEqual({ outcome: "read", effects: [] });
     expect(visited).toEqual(["shop/85123A", "shop/71053"]);
   });
 
   it("are not known when an actor does not answer", async () => {
     const room = { getByName: () => ({ reservationOf: () => Promise.reject(new Error("overloaded")) }) };
-    expect(await inventoryRecorder(room)(asked)).toMatchObject({ outcome: "unanswered" });
+    expect(await inventoryLedgerReader(room)(asked)).toMatchObject({ outcome: "unanswered" });
   });
 });

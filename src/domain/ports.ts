@@ -29,7 +29,7 @@ export interface ProviderCall {
   /** `<orderId>:<step>`, the same on each retry, `<orderId>:<step>:<n>` when a late effect makes the n-th undo necessary. */
   readonly key: string;
   /** Which attempt at this step this is, counted from 1 over the life of the order; never part of the key. */
-  readonly epoch: number;
+  readonly attempt: number;
   readonly order: PlacedOrder;
   /** What the steps brought back so far, late answers included, for those that build on them; an undo finds there what it undoes. */
   readonly facts: Readonly<Partial<Record<Step, StepFacts>>>;
@@ -48,8 +48,8 @@ export type Provider = (call: ProviderCall) => Promise<ProviderAnswer>;
 
 export type Providers = Readonly<Record<Port, Provider>>;
 
-/** One effect in a provider's own books. Stock is told per SKU: the operation is the last one that took effect there. */
-export interface RecordedEffect {
+/** One effect in a provider's own ledger. Stock is told per SKU: the operation is the last one that took effect there. */
+export interface LedgerEntry {
   readonly operation: string;
   readonly reference?: string | undefined;
   /** Minor units of the order's currency. */
@@ -58,18 +58,18 @@ export interface RecordedEffect {
   readonly quantity?: number | undefined;
 }
 
-/** `unsupported`: it keeps no books that could be asked. `unanswered`: it does, but does not answer now. */
-export type ProviderRecord =
-  | { readonly outcome: "recorded"; readonly effects: readonly RecordedEffect[] }
+/** `unsupported`: it keeps no ledger that could be asked. `unanswered`: it does, but does not answer now. */
+export type LedgerAnswer =
+  | { readonly outcome: "read"; readonly effects: readonly LedgerEntry[] }
   | { readonly outcome: "unsupported" }
   | { readonly outcome: "unanswered"; readonly detail: string };
 
-/** What a provider's own books say of an order. It only reads, answers within its time and never throws. */
-export type Recorder = (asked: Pick<ProviderCall, "order" | "facts">) => Promise<ProviderRecord>;
+/** What a provider's own ledger says of an order. It only reads, answers within its time and never throws. */
+export type LedgerReader = (asked: Pick<ProviderCall, "order" | "facts">) => Promise<LedgerAnswer>;
 
-export type Recorders = Readonly<Record<ProviderName, Recorder>>;
+export type LedgerReaders = Readonly<Record<ProviderName, LedgerReader>>;
 
-/** Whether a provider may be called for an order now. A barred order is remembered and gets a hint when the way is free. */
+/** Whether a provider may be called for an order now. A blocked order is remembered and gets a hint when the way is free. */
 export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly since: number; readonly recheckAt: number };
 
 /** An order as a breaker remembers it: enough to let those that wait go by lane and age. */
@@ -82,7 +82,7 @@ export interface WaitingOrder {
 
 /** The circuit breakers of all providers, as one order's run sees them. Neither call ever rejects. */
 export interface Breakers {
-  /** @param probe the order was chosen to try out this provider while it is barred for others */
+  /** @param probe the order was chosen to try out this provider while it is blocked for others */
   admit(provider: ProviderName, order: WaitingOrder, probe: boolean): Promise<Admission>;
   /** What became of a call. A refusal is an answer, so it counts as success here. */
   report(provider: ProviderName, orderId: string, worked: boolean, detail: string): void;

@@ -2,7 +2,7 @@
  * Sends hints to their lanes. A hint that cannot be sent is logged and forgotten: the order's alarm stands in for it, so
  * the caller is never kept waiting and never fails.
  */
-import { backlogFrom, laneQueue, QUEUE_DEADLINE_MS } from "../actors/lane-queue.ts";
+
 import type { Hint } from "../contract/messages.ts";
 import type { Priority } from "../contract/order.ts";
 import { lanesFrom } from "../domain/lanes.ts";
@@ -12,7 +12,8 @@ import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
-import { Outbox } from "../platform/outbox.ts";
+import { backlogFrom, laneQueue, QUEUE_DEADLINE_MS } from "./lanes.ts";
+import { Outbox } from "./outbox.ts";
 
 /** A backlog measured longer ago than this says nothing about the present. */
 const BACKLOG_FRESH_MS = 10_000;

@@ -10,7 +10,7 @@ import type { Cause, OrderStatus, Priority, ProviderName, Step } from "../contra
 import {
   type CommandRefusal,
   decide,
-  decideBarred,
+  decideBlocked,
   decideDeadlines,
   decideOutcomes,
   decidePlace,
@@ -22,11 +22,11 @@ import {
 } from "../domain/decide.ts";
 import type { Lane } from "../domain/lanes.ts";
 import { apply, fold, type OrderState, summarize } from "../domain/order.ts";
+import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../domain/ports.ts";
 import { follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
 import { excerpt, type LogEvent, type LogFields } from "../platform/log.ts";
-import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../providers/ports.ts";
-import { attempt, type Clock } from "./attempt.ts";
+import { type Clock, callProvider } from "./attempt.ts";
 
 /** A projection that was just asked to catch up is given this long before it is asked again, doubling with the order's age. */
 const MAX_SETTLE_DELAY_MS = 15 * 60_000;
@@ -45,7 +45,7 @@ const ADMITTED: Admission = { admitted: true };
 const UNKNOWN: Recheck = { settleAt: null, waitAt: null };
 
 /** More commits than any order can need in one run; past it the alarm carries on, in case the saga goes in circles. */
-const MAX_ROUNDS_PER_RUN = 20;
+const MAX_GROUPS_PER_RUN = 20;
 
 export interface OrderPorts {
   readonly store: {
@@ -89,7 +89,7 @@ type Trigger =
   | { readonly kind: "alarm" }
   | { readonly kind: "late" };
 
-export class OrderProcess {
+export class OrderRunner {
   readonly #ports: OrderPorts;
   readonly #lanes: Readonly<Record<Priority, Lane>>;
   #state: OrderState | null;
@@ -117,10 +117,10 @@ export class OrderProcess {
     return this.#run !== null;
   }
 
-  /** Accepts the order, or recognises it: the same fingerprint is a repeat, another one is a conflict. */
+  /** Accepts the order, or recognises it: the same request digest is a repeat, another one is a conflict. */
   place(order: PlacedOrder): PlaceResult {
     if (this.#state) {
-      return { outcome: this.#state.order.fingerprint === order.fingerprint ? "replayed" : "conflict", state: this.#state };
+      return { outcome: this.#state.order.requestDigest === order.requestDigest ? "replayed" : "conflict", state: this.#state };
     }
     const state = this.#commit(decidePlace(order, this.#ports.clock.now()));
     this.#ports.background(this.#publish());
@@ -142,7 +142,7 @@ export class OrderProcess {
   /**
    * Carries the order as far as it goes now.
    * @param hint.attempt how often this hint was delivered, counted from 1: a further delivery may follow a run that died
-   * @param hint.probe the provider that this order is to try out, although others are barred from it
+   * @param hint.probe the provider that this order is to try out, although others are blocked from it
    */
   async advance(hint: {
     readonly priority: Priority;
@@ -230,10 +230,10 @@ export class OrderProcess {
     const startedAt = this.#ports.clock.now();
     const versionBefore = this.#current.version;
     const steps: string[] = [];
-    for (let round = 0; round < MAX_ROUNDS_PER_RUN; round++) {
+    for (let group = 0; group < MAX_GROUPS_PER_RUN; group++) {
       const now = this.#ports.clock.now();
       this.#commit(follow(this.#current, now));
-      if (round === 0) this.#commit(this.#resume(trigger, now));
+      if (group === 0) this.#commit(this.#resume(trigger, now));
       const planned = plan(this.#current, now);
       if (planned.kind !== "call") break;
       const admitted = await this.#admitted(planned.steps, trigger);
@@ -271,37 +271,37 @@ export class OrderProcess {
         return { step, port, admission: port === "risk" ? ADMITTED : await this.#ports.breakers.admit(port, waiting, probe) };
       }),
     );
-    const barred = asked.flatMap(({ step, port, admission }) =>
+    const blocked = asked.flatMap(({ step, port, admission }) =>
       port === "risk" || admission.admitted ? [] : [{ step, provider: port, since: admission.since, recheckAt: admission.recheckAt }],
     );
-    this.#commit(decideBarred(this.#current, barred));
-    if (barred.length > 0) this.#waitUntil(Math.min(...barred.map(({ recheckAt }) => recheckAt)));
+    this.#commit(decideBlocked(this.#current, blocked));
+    if (blocked.length > 0) this.#waitUntil(Math.min(...blocked.map(({ recheckAt }) => recheckAt)));
     return asked.flatMap(({ step, admission }) => (admission.admitted ? [step] : []));
   }
 
   async #attempt(step: Step, done: string[]): Promise<Outcome> {
     const startedAt = this.#ports.clock.now();
-    const outcome = await attempt(this.#current, step, this.#ports, (late) => this.#recordLate(late));
-    const { epoch, answer } = outcome;
+    const outcome = await callProvider(this.#current, step, this.#ports, (late) => this.#recordLate(late));
+    const { attempt, answer } = outcome;
     const { port } = OPERATIONS[step];
     if (port !== "risk")
       this.#ports.breakers.report(port, this.#current.order.orderId, isWorking(answer), answer.outcome === "failed" ? answer.detail : "");
     const durationMs = this.#ports.clock.now() - startedAt;
     done.push(`${step}:${answer.outcome}:${durationMs}ms`);
-    if (answer.outcome !== "succeeded") this.#log("warn", "step.attempt", { step, epoch, durationMs, ...describe(answer) });
+    if (answer.outcome !== "succeeded") this.#log("warn", "step.attempt", { step, attempt, durationMs, ...describe(answer) });
     return outcome;
   }
 
   /** An answer that says only that the call failed tells nothing that giving it up had not told. */
   #recordLate(outcome: Outcome): void {
-    const { step, epoch, answer } = outcome;
+    const { step, attempt, answer } = outcome;
     if (answer.outcome === "failed") return;
     try {
       this.#commit(decideOutcomes(this.#current, [outcome], this.#outcomeContext(this.#current.startedAt ?? 0)));
-      this.#log("warn", "order.late_answer", { step, epoch, ...describe(answer) });
+      this.#log("warn", "order.late_answer", { step, attempt, ...describe(answer) });
       this.#ports.background(this.#drive({ kind: "late" }).then(() => this.#publish()));
     } catch (error) {
-      this.#log("error", "order.late_answer", { step, epoch, error: excerpt(error) });
+      this.#log("error", "order.late_answer", { step, attempt, error: excerpt(error) });
     }
   }
 

@@ -4,8 +4,8 @@
  */
 import { and, asc, count, desc, eq, gte, lt, type SQL, sql, sum } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { type OrderStatus, OrderSummary, type Priority, type Refusal } from "../contract/order.ts";
-import { within } from "../platform/deadline.ts";
+import { type OrderStatus, OrderSummary, type Priority, type Refusal } from "../../contract/order.ts";
+import { within } from "../../platform/deadline.ts";
 import { encodeCursor, type Position, readCursor } from "./cursor.ts";
 import { orders } from "./schema.ts";
 

@@ -6,7 +6,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { OrderSummary } from "../contract/order.ts";
 import { ShardTally } from "../contract/stats.ts";
-import { type Contribution, type CountedGroup, contributionOf, countOrders, emptyTally, recount } from "../domain/stats.ts";
+import { type Contribution, type CountedGroup, contributionOf, countOrders, emptyTally, recount } from "../domain/counters.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { exec, Meter } from "../platform/meter.ts";
@@ -62,7 +62,7 @@ export interface RepairedOrder {
   readonly seen: number | null;
 }
 
-export class StatsActor extends DurableObject<Env> {
+export class StatsShard extends DurableObject<Env> {
   readonly #storage: DurableObjectStorage;
   readonly #meter: Meter;
   #state: ShardTally;
@@ -70,7 +70,7 @@ export class StatsActor extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#storage = ctx.storage;
-    this.#meter = new Meter("StatsActor", env);
+    this.#meter = new Meter("StatsShard", env);
     new Schema(ctx.storage, this.#meter, SCHEMA).create();
     this.#state = this.#load();
   }

@@ -1,6 +1,6 @@
 /** Keeps queue messages that name no order, so that none vanishes unseen. It never judges or replays them. */
 import { drizzle } from "drizzle-orm/d1";
-import { within } from "../platform/deadline.ts";
+import { within } from "../../platform/deadline.ts";
 import { deadLetters } from "./schema.ts";
 
 /** Enough to recognise a message by; the rest of a message of up to 128 KB would only cost storage. */

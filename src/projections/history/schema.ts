@@ -5,7 +5,7 @@
  */
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import type { Attention, CauseClass, OrderStatus, Priority, TrackName } from "../contract/order.ts";
+import type { Attention, CauseClass, OrderStatus, Priority, TrackName } from "../../contract/order.ts";
 
 /**
  * One row per order: its `OrderSummary` at the highest version seen. Money in minor units, times in milliseconds since
@@ -30,7 +30,7 @@ export const orders = sqliteTable(
     reason: text("reason"),
     attention: text("attention").$type<Attention>(),
     causeClass: text("cause_class").$type<CauseClass>(),
-    fingerprint: text("fingerprint"),
+    causeFingerprint: text("cause_fingerprint"),
     placedAt: integer("placed_at").notNull(),
     startedAt: integer("started_at"),
     confirmedAt: integer("confirmed_at"),
@@ -43,7 +43,7 @@ export const orders = sqliteTable(
     index("orders_expedited").on(table.tenant, table.placedAt, table.orderId).where(sql`priority = 'expedited'`),
     // Nearly no order needs a person, so this one costs nothing until one does.
     index("orders_for_attention")
-      .on(table.tenant, table.attention, table.fingerprint, table.placedAt, table.orderId)
+      .on(table.tenant, table.attention, table.causeFingerprint, table.placedAt, table.orderId)
       .where(sql`attention IS NOT NULL`),
     index("orders_by_customer").on(table.tenant, table.customerId, table.placedAt, table.orderId).where(sql`customer_id IS NOT NULL`),
   ],
