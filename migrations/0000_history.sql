@@ -1,4 +1,4 @@
--- Generated from src/history/schema.ts, then edited by hand: drizzle cannot say WITHOUT ROWID. It keeps each row inside its
+-- Generated from src/projections/history/schema.ts, then edited by hand: drizzle cannot say WITHOUT ROWID. It keeps each row inside its
 -- primary key's b-tree. With a rowid, the text key would be an index of its own: one more row billed for every order and
 -- a second look-up for every upsert.
 CREATE TABLE `dead_letters` (

@@ -21,7 +21,7 @@ if (values.help) {
   --port 8787                    where to listen
   --persist-to DIR               where the local state is kept (default .wrangler/state)
   --var PAYMENT_URL:http://127.0.0.1:7100/payment
-                                 set a variable of wrangler.toml; see "Providers" in the README
+                                 set a variable of wrangler.toml; see docs/deploy.md
 `);
   process.exit(0);
 }

@@ -85,7 +85,7 @@ export const Address = z
 export const Payment = z
   .strictObject({
     token: text(200).meta({
-      description: "Token of the payment method. The sandbox's magic values are listed in the README.",
+      description: "Token of the payment method. The sandbox's magic values are listed in docs/providers.md.",
       example: "tok_visa",
     }),
     country: Country.optional().meta({ description: "Where the card was issued; read by the risk screening." }),

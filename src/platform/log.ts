@@ -4,7 +4,7 @@
  * numbers and enumerations. Texts that came from outside are cut short by `excerpt`.
  */
 
-/** The names are an interface: alerts are built on them. What each means: "Logs" in the README. */
+/** The names are an interface: alerts are built on them. What each means: `docs/logs.md`. */
 export type LogEvent =
   | "order.placed"
   | "order.replayed"

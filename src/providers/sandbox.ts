@@ -53,7 +53,7 @@ const magic =
 const payment = magic("payment");
 const fulfilment = magic("fulfilment");
 
-/** The documented values; the README and the OpenAPI document print this table. */
+/** The magic values. What each does, for a reader: `docs/providers.md`. */
 export const MAGIC_VALUES: readonly MagicValue[] = [
   payment("tok_declined", ["authorize"], refuse("card_declined", "the issuer declined the card"), "the card is declined"),
   payment(
