@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
+import { KeyRecord, Scope } from "../src/tenants/keys.ts";
 import { DEVELOPMENT_KEY } from "./dev-key.ts";
 
 const passed = process.argv.slice(2);
@@ -27,7 +28,7 @@ if (values.help) {
 }
 
 const persist = values["persist-to"] === undefined ? [] : ["--persist-to", String(values["persist-to"])];
-const record = JSON.stringify({ tenant: "demo", name: "development", scopes: ["orders:read", "orders:write", "ops"] });
+const record = JSON.stringify(KeyRecord.parse({ tenant: "demo", name: "development", scopes: Scope.options }));
 const digest = createHash("sha256").update(DEVELOPMENT_KEY).digest("hex");
 
 prepare("the history", ["d1", "migrations", "apply", "HISTORY", "--local", ...persist]);

@@ -25,7 +25,7 @@ export interface Env {
   readonly REDRIVES: DurableObjectNamespace<RedriveActor>;
 
   readonly HISTORY: D1Database;
-  /** SHA-256 of an API key, in hex, to the `KeyRecord` of `http/keys.ts`. */
+  /** SHA-256 of an API key, in hex, to the `KeyRecord` of `tenants/keys.ts`. */
   readonly API_KEYS: KVNamespace;
   readonly EMAIL: SendEmail;
 
@@ -48,7 +48,7 @@ export interface Env {
   /** Overrides of `domain/lanes.ts` as JSON. */
   readonly LANES?: string;
   readonly METER?: string;
-  /** "allow" only when `npm start` or a test passes it; see `http/keys.ts`. Never in `wrangler.toml`. */
+  /** "allow" only when `npm start` or a test passes it; see `tenants/keys.ts`. Never in `wrangler.toml`. */
   readonly DEVELOPMENT_KEYS?: string;
 }
 

@@ -14,11 +14,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   messaging: ["contract", "domain", "platform", "env.ts"],
   providers: ["contract", "domain", "platform", "env.ts"],
   projections: ["contract", "domain", "platform"],
+  tenants: ["contract", "domain", "platform"],
   live: ["contract", "domain", "platform"],
   actors: ["contract", "domain", "platform", "runtime", "messaging", "providers", "projections", "live", "env.ts"],
   queues: ["contract", "domain", "platform", "messaging", "projections", "actors", "env.ts"],
   ops: ["contract", "domain", "platform", "runtime", "messaging", "providers", "projections", "actors", "queues", "env.ts"],
-  http: ["contract", "domain", "platform", "messaging", "projections", "live", "actors", "queues", "ops", "env.ts"],
+  http: ["contract", "domain", "platform", "messaging", "projections", "live", "tenants", "actors", "queues", "ops", "env.ts"],
   "env.ts": ["contract", "actors", "index.ts"],
   "index.ts": ["actors", "queues", "http", "ops", "env.ts"],
 };

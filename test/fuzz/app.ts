@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { expect, type MockInstance, vi } from "vitest";
 import type { Problem } from "../../src/contract/views.ts";
 import { hex, sha256 } from "../../src/http/identity.ts";
-import type { KeyRecord } from "../../src/http/keys.ts";
 import { log } from "../../src/platform/log.ts";
+import type { KeyRecord } from "../../src/tenants/keys.ts";
 
 /**
  * The bounds of one property. fast-check prints seed and path of a failure; it stops to make it smaller in good time

@@ -7,7 +7,7 @@ import { Problem } from "../../src/contract/views.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { Env } from "../../src/env.ts";
 import { hex, orderIdOf, sha256 } from "../../src/http/identity.ts";
-import type { Scope } from "../../src/http/keys.ts";
+import type { Scope } from "../../src/tenants/keys.ts";
 import { placedOrder } from "./orders.ts";
 
 export interface Call {
