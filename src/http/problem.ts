@@ -8,7 +8,7 @@ import { excerpt, type LogFields, log } from "../platform/log.ts";
 import type { AuthEnv } from "./keys.ts";
 
 /** The stable part of each problem. Clients branch on `type`; the words may be improved at any time. */
-const PROBLEMS = {
+export const PROBLEMS = {
   "invalid-request": [422, "The request does not fit the contract"],
   "malformed-json": [400, "The body is not JSON"],
   "unsupported-media-type": [415, "The body must be application/json"],

@@ -5,45 +5,47 @@
  */
 
 /** The names are an interface: alerts are built on them. What each means: `docs/logs.md`. */
-export type LogEvent =
-  | "order.placed"
-  | "order.replayed"
-  | "order.changed"
-  | "order.advanced"
-  | "order.late_answer"
-  | "order.parked"
-  | "order.alarm"
-  | "order.alarm_failed"
-  | "order.unsettled"
-  | "order.publish_failed"
-  | "order.unknown"
-  | "step.attempt"
-  | "risk.velocity_unknown"
-  | "breaker.changed"
-  | "breaker.drained"
-  | "breaker.unknown"
-  | "breaker.alarm_failed"
-  | "hint.lost"
-  | "hint.handled"
-  | "hint.failed"
-  | "hint.poison"
-  | "dead_letter.handled"
-  | "dead_letter.poison"
-  | "events.projected"
-  | "events.failed"
-  | "events.poison"
-  | "stats.broadcast"
-  | "redrive.changed"
-  | "redrive.alarm_failed"
-  | "attention.unanswered"
-  | "sweep.found"
-  | "sweep.done"
-  | "reconcile.found"
-  | "reconcile.done"
-  | "cron.failed"
-  | "http.request"
-  | "http.bug"
-  | "units";
+export const LOG_EVENTS = [
+  "order.placed",
+  "order.replayed",
+  "order.changed",
+  "order.advanced",
+  "order.late_answer",
+  "order.parked",
+  "order.alarm",
+  "order.alarm_failed",
+  "order.unsettled",
+  "order.publish_failed",
+  "order.unknown",
+  "step.attempt",
+  "risk.velocity_unknown",
+  "breaker.changed",
+  "breaker.drained",
+  "breaker.unknown",
+  "breaker.alarm_failed",
+  "hint.lost",
+  "hint.handled",
+  "hint.failed",
+  "hint.poison",
+  "dead_letter.handled",
+  "dead_letter.poison",
+  "events.projected",
+  "events.failed",
+  "events.poison",
+  "stats.broadcast",
+  "redrive.changed",
+  "redrive.alarm_failed",
+  "attention.unanswered",
+  "sweep.found",
+  "sweep.done",
+  "reconcile.found",
+  "reconcile.done",
+  "cron.failed",
+  "http.request",
+  "http.bug",
+  "units",
+] as const;
+export type LogEvent = (typeof LOG_EVENTS)[number];
 
 type Field = string | number | boolean | null | undefined;
 export type LogFields = Readonly<Record<string, Field>>;
