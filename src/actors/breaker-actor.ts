@@ -3,7 +3,6 @@
  * the first of them to try it out, and lets the others go by lane and age, a share at a time, once it works again. It is
  * asked only about a provider in trouble: while all is well no call comes here but the isolates' look every few seconds.
  */
-import { DurableObject } from "cloudflare:workers";
 import type { Hint } from "../contract/messages.ts";
 import { type Priority, ProviderName } from "../contract/order.ts";
 import { type BreakerState, breakerDeadline, CLOSED, mayCall, probe, probed, trip } from "../domain/breaker.ts";
@@ -12,9 +11,9 @@ import { laneOf } from "../domain/routing.ts";
 import type { Env } from "../env.ts";
 import { laneQueue } from "../messaging/lanes.ts";
 import { now } from "../platform/ambient.ts";
-import { excerpt, log } from "../platform/log.ts";
-import { exec, Meter } from "../platform/meter.ts";
-import { Schema } from "../platform/schema.ts";
+import { log } from "../platform/log.ts";
+import type { Row } from "../platform/storage.ts";
+import { Actor } from "./actor.ts";
 
 /** `lane` 0 is expedited, so that the index of the key hands the orders out by lane and age. */
 const SCHEMA = [
@@ -51,72 +50,49 @@ export interface BreakerView {
   readonly waiting: number;
 }
 
-export class BreakerActor extends DurableObject<Env> {
-  readonly #storage: DurableObjectStorage;
-  readonly #meter: Meter;
-  readonly #schema: Schema;
+export class BreakerActor extends Actor {
   #breaker: BreakerState;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#storage = ctx.storage;
-    this.#meter = new Meter("BreakerActor", env);
-    this.#schema = new Schema(ctx.storage, this.#meter, SCHEMA);
-    this.#breaker = ctx.storage.kv.get<BreakerState>(STATE_KEY) ?? CLOSED;
+    super(ctx, env, SCHEMA);
+    this.#breaker = this.store.get<BreakerState>(STATE_KEY) ?? CLOSED;
   }
 
   view(): BreakerView {
-    return this.#meter.request(() => ({ provider: this.#provider, breaker: this.#breaker, waiting: this.#waiting() }));
+    return this.#view();
   }
 
   /** Lets the order call, or remembers that it waits. */
   admit(orderId: string, priority: Priority, placedAt: number): Admission & { readonly breaker: BreakerState } {
-    return this.#meter.request(() => {
-      const breaker = this.#breaker;
-      if (breaker.state === "closed" || mayCall(breaker, orderId)) return { admitted: true, breaker };
-      this.#storage.transactionSync(() => {
-        this.#schema.create();
-        exec(this.#storage.sql, this.#meter, SQL.wait, LANES.indexOf(priority), placedAt, orderId);
-      });
-      return { admitted: false, since: breaker.since, recheckAt: now() + RECHECK_MS, breaker };
-    });
+    const breaker = this.#breaker;
+    if (breaker.state === "closed" || mayCall(breaker, orderId)) return { admitted: true, breaker };
+    this.store.write(SQL.wait, LANES.indexOf(priority), placedAt, orderId);
+    return { admitted: false, since: breaker.since, recheckAt: now() + RECHECK_MS, breaker };
   }
 
   /** Enough calls have failed in a row. */
   async trip(why: string): Promise<BreakerState> {
-    return this.#meter.request(() => this.#become(trip(this.#breaker, why, now())));
+    return this.#become(trip(this.#breaker, why, now()));
   }
 
   /** How the order that tried the provider out has fared; another order's result changes nothing. */
   async probed(orderId: string, worked: boolean): Promise<BreakerState> {
-    return this.#meter.request(() => this.#become(probed(this.#breaker, orderId, worked, now())));
+    return this.#become(probed(this.#breaker, orderId, worked, now()));
   }
 
   /** A person stops all calls to the provider, until a person lets them go on. */
   async pause(why: string): Promise<BreakerView> {
-    await this.#meter.request(() => this.#become({ state: "paused", since: now(), why }));
-    return this.view();
+    await this.#become({ state: "paused", since: now(), why });
+    return this.#view();
   }
 
   /** Ends a pause, or an outage that a person knows to be over. */
   async resume(): Promise<BreakerView> {
-    await this.#meter.request(() => this.#become(CLOSED));
-    return this.view();
+    await this.#become(CLOSED);
+    return this.#view();
   }
 
-  /** Never throws: the platform deletes an alarm that has failed six times. */
-  override async alarm(): Promise<void> {
-    await this.#meter.request(async () => {
-      try {
-        await this.#act();
-      } catch (error) {
-        log.error("breaker.alarm_failed", { provider: this.#provider, error: excerpt(error) });
-        await this.#arm(now() + DRAIN_EVERY_MS);
-      }
-    });
-  }
-
-  async #act(): Promise<void> {
+  protected override async wake(): Promise<void> {
     const breaker = this.#breaker;
     const at = now();
     if (breaker.state === "closed") return this.#drain();
@@ -137,7 +113,7 @@ export class BreakerActor extends DurableObject<Env> {
     }
     await this.#become(probe(breaker, next.order_id, now()));
     // It waits no longer: should it have no more need of the provider, the next probe must be another order.
-    exec(this.#storage.sql, this.#meter, SQL.release, next.lane, next.placed_at, next.order_id);
+    this.store.write(SQL.release, next.lane, next.placed_at, next.order_id);
     await this.#hint(next, this.#provider);
   }
 
@@ -145,17 +121,17 @@ export class BreakerActor extends DurableObject<Env> {
   async #drain(): Promise<void> {
     const batch = this.#first(DRAIN_BATCH);
     await Promise.all(batch.map((row) => this.#hint(row)));
-    this.#storage.transactionSync(() => {
-      for (const row of batch) exec(this.#storage.sql, this.#meter, SQL.release, row.lane, row.placed_at, row.order_id);
+    this.store.transaction(() => {
+      for (const row of batch) this.store.write(SQL.release, row.lane, row.placed_at, row.order_id);
     });
     if (batch.length > 0) log.info("breaker.drained", { provider: this.#provider, released: batch.length, waiting: this.#waiting() });
-    if (this.#waiting() > 0) await this.#arm(now() + DRAIN_EVERY_MS);
+    if (this.#waiting() > 0) await this.store.arm(now() + DRAIN_EVERY_MS);
   }
 
   async #hint({ lane, order_id: orderId }: WaitingRow, probe?: ProviderName): Promise<void> {
     const hint: Hint = { orderId, priority: LANES[lane] ?? "standard", ...(probe && { probe }) };
     await laneQueue(this.env, laneOf(hint)).send(hint);
-    this.#meter.add({ queueOperations: 1 });
+    this.meter.add({ queueOperations: 1 });
   }
 
   async #become(breaker: BreakerState): Promise<BreakerState> {
@@ -168,8 +144,7 @@ export class BreakerActor extends DurableObject<Env> {
       waiting: this.#waiting(),
       ...("why" in breaker && { why: breaker.why }),
     });
-    this.#storage.kv.put(STATE_KEY, breaker);
-    this.#meter.add({ rowsWritten: 1 });
+    this.store.put(STATE_KEY, breaker);
     this.#breaker = breaker;
     await this.#armForBreaker();
     return breaker;
@@ -177,20 +152,19 @@ export class BreakerActor extends DurableObject<Env> {
 
   async #armForBreaker(): Promise<void> {
     const deadline = this.#breaker.state === "closed" ? (this.#waiting() > 0 ? now() : null) : breakerDeadline(this.#breaker);
-    if (deadline !== null) await this.#arm(deadline);
+    if (deadline !== null) await this.store.arm(deadline);
   }
 
-  async #arm(at: number): Promise<void> {
-    this.#meter.add({ alarmsSet: 1 });
-    await this.#storage.setAlarm(at);
+  #view(): BreakerView {
+    return { provider: this.#provider, breaker: this.#breaker, waiting: this.#waiting() };
   }
 
   #first(limit: number, skipped = 0): WaitingRow[] {
-    return this.#schema.exists ? exec<WaitingRow>(this.#storage.sql, this.#meter, SQL.first, limit, skipped) : [];
+    return this.store.read<WaitingRow>(SQL.first, limit, skipped);
   }
 
   #waiting(): number {
-    return this.#schema.exists ? (exec<{ waiting: number }>(this.#storage.sql, this.#meter, SQL.count)[0]?.waiting ?? 0) : 0;
+    return this.store.read<{ waiting: number }>(SQL.count)[0]?.waiting ?? 0;
   }
 
   get #provider(): ProviderName {
@@ -198,7 +172,7 @@ export class BreakerActor extends DurableObject<Env> {
   }
 }
 
-interface WaitingRow extends Record<string, SqlStorageValue> {
+interface WaitingRow extends Row {
   lane: number;
   placed_at: number;
   order_id: string;

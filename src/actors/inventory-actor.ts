@@ -3,7 +3,6 @@
  * actor creates no table and writes no row, it only answers. Reservations of settled orders are kept, because a late
  * request is refused by them; a row is about 60 bytes, so 10 GB (the platform's limit) are over 100 million orders of one SKU.
  */
-import { DurableObject } from "cloudflare:workers";
 import {
   commit,
   type Decision,
@@ -20,8 +19,7 @@ import {
   withdraw,
 } from "../domain/inventory.ts";
 import type { Env } from "../env.ts";
-import { exec, Meter } from "../platform/meter.ts";
-import { Schema } from "../platform/schema.ts";
+import { Actor } from "./actor.ts";
 
 /** `WITHOUT ROWID` because an index would be billed as a second row. */
 const SCHEMA: readonly string[] = [
@@ -58,50 +56,38 @@ export type ReceiveAnswer =
   | { readonly outcome: "received"; readonly level: StockLevel }
   | { readonly outcome: "refused"; readonly refusal: StockRefusal | { readonly reason: "receipt_conflict"; readonly quantity: number } };
 
-export class InventoryActor extends DurableObject<Env> {
-  readonly #storage: DurableObjectStorage;
-  readonly #meter: Meter;
-  /** Exists once goods were received. */
-  readonly #schema: Schema;
-
+export class InventoryActor extends Actor {
+  /** The tables exist once goods were received. */
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#storage = ctx.storage;
-    this.#meter = new Meter("InventoryActor", env);
-    this.#schema = new Schema(ctx.storage, this.#meter, SCHEMA);
+    super(ctx, env, SCHEMA);
   }
 
   /** Null for a SKU that was never stocked. */
   stock(): StockLevel | null {
-    return this.#meter.request(() => {
-      const stock = this.#stock();
-      return stock && levelOf(stock);
-    });
+    const stock = this.#stock();
+    return stock && levelOf(stock);
   }
 
   /** What an order holds or held here; null when it never did. */
   reservationOf(orderId: string): Reservation | null {
-    return this.#meter.request(() => this.#reservation(orderId));
+    return this.#reservation(orderId);
   }
 
   /** Once per `receiptId`: a repeat changes nothing and answers with the level as it is now. */
   receive({ receiptId, quantity }: Receipt): ReceiveAnswer {
-    return this.#meter.request(() => {
-      const stock = this.#stock();
-      const known = stock && this.#exec<{ quantity: number }>(SQL.receipt, receiptId)[0];
-      if (known) {
-        if (known.quantity === quantity) return { outcome: "received", level: levelOf(stock) };
-        return { outcome: "refused", refusal: { reason: "receipt_conflict", quantity: known.quantity } };
-      }
-      const decision = receive(this.#sku, stock, quantity);
-      if ("refusal" in decision) return { outcome: "refused", refusal: decision.refusal };
-      this.#storage.transactionSync(() => {
-        this.#schema.create();
-        this.#setStock(decision.stock);
-        this.#exec(SQL.addReceipt, receiptId, quantity);
-      });
-      return { outcome: "received", level: levelOf(decision.stock) };
+    const stock = this.#stock();
+    const known = stock && this.store.read<{ quantity: number }>(SQL.receipt, receiptId)[0];
+    if (known) {
+      if (known.quantity === quantity) return { outcome: "received", level: levelOf(stock) };
+      return { outcome: "refused", refusal: { reason: "receipt_conflict", quantity: known.quantity } };
+    }
+    const decision = receive(this.#sku, stock, quantity);
+    if ("refusal" in decision) return { outcome: "refused", refusal: decision.refusal };
+    this.store.transaction(() => {
+      this.#setStock(decision.stock);
+      this.store.write(SQL.addReceipt, receiptId, quantity);
     });
+    return { outcome: "received", level: levelOf(decision.stock) };
   }
 
   reserve(orderId: string, quantity: number): StockAnswer {
@@ -121,30 +107,28 @@ export class InventoryActor extends DurableObject<Env> {
   }
 
   #change(orderId: string, decide: (shelf: Shelf) => Decision): StockAnswer {
-    return this.#meter.request(() => {
-      const stock = this.#stock();
-      const reservation = this.#reservation(orderId);
-      const { answer, change } = decide({ sku: this.#sku, stock, reservation });
-      if (change) {
-        this.#storage.transactionSync(() => {
-          if (change.stock !== stock) this.#setStock(change.stock);
-          this.#exec(SQL.setReservation, orderId, change.reservation.quantity, change.reservation.status);
-        });
-      }
-      return answer;
-    });
+    const stock = this.#stock();
+    const reservation = this.#reservation(orderId);
+    const { answer, change } = decide({ sku: this.#sku, stock, reservation });
+    if (change) {
+      this.store.transaction(() => {
+        if (change.stock !== stock) this.#setStock(change.stock);
+        this.store.write(SQL.setReservation, orderId, change.reservation.quantity, change.reservation.status);
+      });
+    }
+    return answer;
   }
 
   #stock(): Stock | null {
-    return !this.#schema.exists ? null : (this.#exec<Row<Stock>>(SQL.stock)[0] ?? null);
+    return this.store.read<Columns<Stock>>(SQL.stock)[0] ?? null;
   }
 
   #reservation(orderId: string): Reservation | null {
-    return !this.#schema.exists ? null : (this.#exec<Row<Reservation>>(SQL.reservation, orderId)[0] ?? null);
+    return this.store.read<Columns<Reservation>>(SQL.reservation, orderId)[0] ?? null;
   }
 
   #setStock({ available, reserved }: Stock): void {
-    this.#exec(SQL.setStock, available, reserved);
+    this.store.write(SQL.setStock, available, reserved);
   }
 
   /** The part of the object's name after the tenant, which has no slash in it. */
@@ -153,13 +137,9 @@ export class InventoryActor extends DurableObject<Env> {
     if (name === undefined) throw new Error("an InventoryActor is reached by name only");
     return name.slice(name.indexOf("/") + 1);
   }
-
-  #exec<T extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): T[] {
-    return exec<T>(this.#storage.sql, this.#meter, statement, ...bindings);
-  }
 }
 
 /** An interface of the domain as a row: the same columns, in the type that the SQL interface asks for. */
-type Row<T> = { -readonly [Column in keyof T]: T[Column] & SqlStorageValue };
+type Columns<T> = { -readonly [Column in keyof T]: T[Column] & SqlStorageValue };
 
 const levelOf = (stock: Stock): StockLevel => ({ ...stock, onHand: onHand(stock) });

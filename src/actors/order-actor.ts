@@ -2,7 +2,6 @@
  * The Durable Object of one order, named by its id: storage, alarm and bindings for an `OrderRunner`. It holds no rule
  * of its own, and it writes nothing for an order that was never placed.
  */
-import { DurableObject } from "cloudflare:workers";
 import { Commit, type PlacedOrder } from "../contract/events.ts";
 import type { Cause, Priority } from "../contract/order.ts";
 import type { OrderCommand } from "../domain/decide.ts";
@@ -17,9 +16,7 @@ import { sendChange } from "../messaging/changes.ts";
 import { backlogOf, laneQueue, QUEUE_DEADLINE_MS } from "../messaging/lanes.ts";
 import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
-import { excerpt, log } from "../platform/log.ts";
-import { exec, Meter } from "../platform/meter.ts";
-import { Schema } from "../platform/schema.ts";
+import { type LogFields, log } from "../platform/log.ts";
 import { historyVersion } from "../projections/history/queries.ts";
 import { providersFrom } from "../providers/index.ts";
 import {
@@ -30,6 +27,7 @@ import {
   type PlaceResult,
   type Poked,
 } from "../runtime/order-runner.ts";
+import { Actor } from "./actor.ts";
 import { breakersFrom } from "./breakers.ts";
 
 const SCHEMA = ["CREATE TABLE journal (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT"] as const;
@@ -47,18 +45,11 @@ export interface Placement {
   readonly priority: Priority;
 }
 
-/** After an alarm that threw: soon enough to keep the promise, late enough not to spin. */
-const ALARM_FAILED_MS = 30_000;
-
-export class OrderActor extends DurableObject<Env> {
-  readonly #meter: Meter;
-  readonly #schema: Schema;
+export class OrderActor extends Actor {
   #loaded: Promise<OrderRunner> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#meter = new Meter("OrderActor", env);
-    this.#schema = new Schema(ctx.storage, this.#meter, SCHEMA);
+    super(ctx, env, SCHEMA);
   }
 
   /** Accepts the order or recognises a repeat. When this answers, the order is durable. */
@@ -76,11 +67,11 @@ export class OrderActor extends DurableObject<Env> {
 
   /** Carries out a command of the order's own tenant; null when that tenant has no such order. */
   async command(tenant: string, command: OrderCommand): Promise<CommandResult | null> {
-    return this.#with(async (process) => (process.state?.order.tenant === tenant ? process.command(command) : null));
+    return this.#command(tenant, command);
   }
 
   async cancel(tenant: string, by: string, reason?: string): Promise<CommandResult | null> {
-    return this.command(tenant, { type: "CancelOrder", by, reason });
+    return this.#command(tenant, { type: "CancelOrder", by, reason });
   }
 
   /** The order as it is now; null when the tenant has none of this id. */
@@ -97,7 +88,7 @@ export class OrderActor extends DurableObject<Env> {
   async diagnosis(tenant: string): Promise<Diagnosis | null> {
     return this.#with(async ({ state, isRunning }) => {
       if (state?.order.tenant !== tenant) return null;
-      const asked = Promise.all([this.ctx.storage.getAlarm(), this.#blockedBy(state), this.#backlogOf(state)]);
+      const asked = Promise.all([this.store.armedAt(), this.#blockedBy(state), this.#backlogOf(state)]);
       const [alarmAt, provider, backlog] = await asked;
       const circumstances = { now: now(), alarmAt, running: isRunning, provider, backlog };
       return diagnose(state, this.#journal(), circumstances, lanesFrom(this.env.LANES)[state.priority]);
@@ -109,7 +100,7 @@ export class OrderActor extends DurableObject<Env> {
    * @param shown the version that the history shows
    */
   async poke(shown: number): Promise<Poked | null> {
-    return this.#with(async (process) => process.poke(await this.ctx.storage.getAlarm(), shown));
+    return this.#with(async (process) => process.poke(await this.store.armedAt(), shown));
   }
 
   /** Parks the order; answers its status, or null when there is no such order. */
@@ -117,15 +108,22 @@ export class OrderActor extends DurableObject<Env> {
     return this.#with(async (process) => process.quarantine(cause));
   }
 
-  /** Never throws: the platform deletes an alarm that has failed six times. */
-  override async alarm(): Promise<void> {
+  /** What was loaded is forgotten when it fails: the next one begins with the journal. */
+  protected override async wake(): Promise<void> {
     try {
       await this.#with((process) => process.wake());
     } catch (error) {
-      log.error("order.alarm_failed", { orderId: this.ctx.id.name, error: excerpt(error) });
       this.#loaded = null;
-      await this.ctx.storage.setAlarm(now() + ALARM_FAILED_MS);
+      throw error;
     }
+  }
+
+  protected override get subject(): LogFields {
+    return { orderId: this.ctx.id.name };
+  }
+
+  #command(tenant: string, command: OrderCommand): Promise<CommandResult | null> {
+    return this.#with(async (process) => (process.state?.order.tenant === tenant ? process.command(command) : null));
   }
 
   /** The provider that an order waits for, when it does and its breaker can be asked. */
@@ -145,45 +143,31 @@ export class OrderActor extends DurableObject<Env> {
     return status === "accepted" ? backlogOf(this.env, priority).catch(() => null) : null;
   }
 
-  #with<Result>(work: (process: OrderRunner) => Promise<Result>): Promise<Result> {
-    return this.#meter.request(async () => {
-      this.#loaded ??= this.#load().catch((error: unknown) => {
-        this.#loaded = null;
-        throw error;
-      });
-      return work(await this.#loaded);
+  async #with<Result>(work: (process: OrderRunner) => Promise<Result>): Promise<Result> {
+    this.#loaded ??= this.#load().catch((error: unknown) => {
+      this.#loaded = null;
+      throw error;
     });
+    return work(await this.#loaded);
   }
 
   async #load(): Promise<OrderRunner> {
     const journal = this.#journal();
-    const armedAt = journal.length > 0 ? await this.ctx.storage.getAlarm() : null;
+    const armedAt = journal.length > 0 ? await this.store.armedAt() : null;
     return new OrderRunner(this.#ports(), lanesFrom(this.env.LANES), journal, armedAt);
   }
 
   #journal(): Commit[] {
-    if (!this.#schema.exists) return [];
-    const rows = exec<{ version: number; at: number; events: string }>(this.ctx.storage.sql, this.#meter, SQL.read);
+    const rows = this.store.read<{ version: number; at: number; events: string }>(SQL.read);
     return rows.map(({ version, at, events }) => Commit.parse({ version, at, events: JSON.parse(events) }));
-  }
-
-  #append(commit: Commit): void {
-    const { storage } = this.ctx;
-    storage.transactionSync(() => {
-      this.#schema.create();
-      exec(storage.sql, this.#meter, SQL.append, commit.version, commit.at, JSON.stringify(commit.events));
-    });
   }
 
   #ports(): OrderPorts {
     const { ctx, env } = this;
     return {
       store: {
-        append: (commit) => this.#append(commit),
-        arm: (at) => {
-          this.#meter.add({ alarmsSet: 1 });
-          ctx.waitUntil(ctx.storage.setAlarm(at));
-        },
+        append: ({ version, at, events }) => this.store.write(SQL.append, version, at, JSON.stringify(events)),
+        arm: (at) => ctx.waitUntil(this.store.arm(at)),
       },
       clock: {
         now,

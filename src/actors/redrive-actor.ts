@@ -3,7 +3,6 @@
  * What to do is decided by `domain/redrive.ts`. It never touches an order but by the command that a person would give. A
  * crash may repeat the newest second, which is harmless: an order that was released already is only watched.
  */
-import { DurableObject } from "cloudflare:workers";
 import type { Hint } from "../contract/messages.ts";
 import { Priority } from "../contract/order.ts";
 import type { RedriveJobView, StartRedrive } from "../contract/quarantine.ts";
@@ -27,9 +26,9 @@ import { laneQueue } from "../messaging/lanes.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { exec, Meter } from "../platform/meter.ts";
 import { inRounds } from "../platform/rounds.ts";
-import { Schema } from "../platform/schema.ts";
+import type { Row } from "../platform/storage.ts";
+import { Actor } from "./actor.ts";
 
 /** A row is written when the job begins and once more when the order's outcome is known; which orders were taken is one number. */
 const SCHEMA = ["CREATE TABLE items (position INTEGER PRIMARY KEY, order_id TEXT NOT NULL, outcome TEXT) STRICT"] as const;
@@ -53,9 +52,6 @@ const MAX_FAILED_IDS = 10;
 const ORDER_DEADLINE_MS = 5_000;
 const SEND_DEADLINE_MS = 5_000;
 
-/** After a tick that threw: soon enough to go on, late enough not to spin. */
-const TICK_FAILED_MS = 5_000;
-
 /** A job can be read, and its Idempotency-Key is remembered, for this long after its end. */
 export const KEEP_MS = 30 * 24 * 60 * 60_000;
 
@@ -75,17 +71,14 @@ interface Stored {
   readonly job: RedriveJob;
 }
 
-interface Item extends Record<string, SqlStorageValue> {
+interface Item extends Row {
   position: number;
   order_id: string;
 }
 
 export type FoundRedrive = { readonly outcome: "found"; readonly view: RedriveJobView } | { readonly outcome: "conflict" };
 
-export class RedriveActor extends DurableObject<Env> {
-  readonly #storage: DurableObjectStorage;
-  readonly #meter: Meter;
-  #schema: Schema;
+export class RedriveActor extends Actor {
   #stored: Stored | null;
   /** Released orders without an outcome, the longest unchecked first. */
   #open: Item[];
@@ -93,65 +86,48 @@ export class RedriveActor extends DurableObject<Env> {
   #ticking = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#storage = ctx.storage;
-    this.#meter = new Meter("RedriveActor", env);
-    this.#schema = new Schema(ctx.storage, this.#meter, SCHEMA);
-    this.#stored = ctx.storage.kv.get<Stored>(STATE_KEY) ?? null;
-    this.#open = this.#stored ? this.#exec<Item>(SQL.open, this.#stored.job.taken) : [];
+    super(ctx, env, SCHEMA);
+    this.#stored = this.store.get<Stored>(STATE_KEY) ?? null;
+    this.#open = this.#stored ? this.store.read<Item>(SQL.open, this.#stored.job.taken) : [];
   }
 
   /** The job of this name, if it was asked for in the same words; null when there is none. */
   find(requestDigest: string): FoundRedrive | null {
-    return this.#meter.request(() => {
-      if (!this.#stored) return null;
-      if (this.#stored.orders.requestDigest !== requestDigest) return { outcome: "conflict" };
-      return { outcome: "found", view: this.#view(this.#stored) };
-    });
+    return this.#stored && this.#found(this.#stored, requestDigest);
   }
 
   /** Begins the job, unless it began before. When this answers, the job is durable and carries on by itself. */
   async start(orders: RedriveOrders, orderIds: readonly string[]): Promise<FoundRedrive> {
-    if (!this.#stored) {
-      const job = beginRedrive(orders, orderIds.length, now());
-      this.#storage.transactionSync(() => {
-        this.#schema.create();
-        this.#exec(SQL.add, JSON.stringify(orderIds));
-        this.#save({ orders, job });
-      });
-      await this.#arm(isEnded(job) ? KEEP_MS : tickMs(job, orders, now()));
-      this.#log(job, orders);
-    }
-    return this.find(orders.requestDigest) as FoundRedrive;
+    if (this.#stored) return this.#found(this.#stored, orders.requestDigest);
+    const stored = { orders, job: beginRedrive(orders, orderIds.length, now()) };
+    this.store.transaction(() => {
+      this.store.write(SQL.add, JSON.stringify(orderIds));
+      this.#save(stored);
+    });
+    await this.#arm(stored);
+    this.#log(stored.job, orders);
+    return this.#found(stored, orders.requestDigest);
   }
 
   view(): RedriveJobView | null {
-    return this.#meter.request(() => this.#stored && this.#view(this.#stored));
+    return this.#stored && this.#view(this.#stored);
   }
 
   /** Releases no more orders. A job that has ended stays as it is. Null when there is none. */
   stop(by: string): RedriveJobView | null {
-    return this.#meter.request(() => {
-      if (!this.#stored) return null;
-      this.#become(stopRedrive(this.#stored.job, by, now()));
-      return this.#view(this.#stored);
-    });
+    if (!this.#stored) return null;
+    this.#become(stopRedrive(this.#stored.job, by, now()));
+    return this.#view(this.#stored);
   }
 
-  /** Never throws: the platform deletes an alarm that has failed six times. */
-  override async alarm(): Promise<void> {
+  protected override async wake(): Promise<void> {
     if (this.#ticking) return;
     this.#ticking = true;
-    await this.#meter.request(async () => {
-      try {
-        await this.#tick();
-      } catch (error) {
-        log.error("redrive.alarm_failed", { redriveId: this.#stored?.orders.id, error: excerpt(error) });
-        await this.#arm(TICK_FAILED_MS);
-      } finally {
-        this.#ticking = false;
-      }
-    });
+    try {
+      await this.#tick();
+    } finally {
+      this.#ticking = false;
+    }
   }
 
   async #tick(): Promise<void> {
@@ -162,16 +138,15 @@ export class RedriveActor extends DurableObject<Env> {
     this.#become(judge(this.#job, orders, now()));
     await this.#release(orders);
     this.#become(judge(this.#job, orders, now()));
-    await this.#arm(isEnded(this.#job) ? KEEP_MS : tickMs(this.#job, orders, now()));
+    await this.#arm({ orders, job: this.#job });
   }
 
   async #expire(endedAt: number): Promise<void> {
-    const left = endedAt + KEEP_MS - now();
-    if (left > 0) return this.#arm(left);
+    const forgetAt = endedAt + KEEP_MS;
+    if (now() < forgetAt) return this.store.arm(forgetAt);
     this.#stored = null;
     this.#open = [];
-    await this.#storage.deleteAll();
-    this.#schema = new Schema(this.#storage, this.#meter, SCHEMA);
+    await this.store.clear();
   }
 
   /** Looks at released orders, those that were looked at last at the end. One that cannot be reached is looked at again later. */
@@ -191,7 +166,7 @@ export class RedriveActor extends DurableObject<Env> {
   }
 
   async #release(orders: Orders): Promise<void> {
-    const batch = this.#exec<Item>(SQL.next, this.#job.taken, toTake(this.#job, orders));
+    const batch = this.store.read<Item>(SQL.next, this.#job.taken, toTake(this.#job, orders));
     if (batch.length === 0) return;
     const answers = await inRounds(batch, (item) => this.#redrive(item, orders).catch(asError));
     const outcomes = answers.map((answer) => (answer instanceof Error ? "failed" : answer.outcome));
@@ -223,7 +198,7 @@ export class RedriveActor extends DurableObject<Env> {
         if (own.length === 0) return;
         try {
           await within(SEND_DEADLINE_MS, "sending hints", laneQueue(this.env, lane).sendBatch(own.map((body) => ({ body }))));
-          this.#meter.add({ queueOperations: own.length });
+          this.meter.add({ queueOperations: own.length });
         } catch (error) {
           for (const { orderId } of own) log.warn("hint.lost", { orderId, lane, error: excerpt(error) });
         }
@@ -234,8 +209,8 @@ export class RedriveActor extends DurableObject<Env> {
   #decide(judged: readonly { readonly item: Item; readonly outcome: ItemOutcome }[]): void {
     if (judged.length === 0) return;
     const outcomes = judged.map(({ outcome }) => outcome);
-    this.#storage.transactionSync(() => {
-      for (const { item, outcome } of judged) this.#exec(SQL.decide, outcome, item.position);
+    this.store.transaction(() => {
+      for (const { item, outcome } of judged) this.store.write(SQL.decide, outcome, item.position);
       this.#become(decided(this.#job, outcomes, now()));
     });
   }
@@ -249,14 +224,18 @@ export class RedriveActor extends DurableObject<Env> {
   }
 
   #save(stored: Stored): void {
-    this.#storage.kv.put(STATE_KEY, stored);
-    this.#meter.add({ rowsWritten: 1 });
+    this.store.put(STATE_KEY, stored);
     this.#stored = stored;
   }
 
-  async #arm(ms: number): Promise<void> {
-    this.#meter.add({ alarmsSet: 1 });
-    await this.#storage.setAlarm(now() + ms);
+  /** For the next tick, or for when the job that has ended is forgotten. */
+  #arm({ orders, job }: Stored): Promise<void> {
+    return this.store.arm(now() + (isEnded(job) ? KEEP_MS : tickMs(job, orders, now())));
+  }
+
+  #found(stored: Stored, requestDigest: string): FoundRedrive {
+    if (stored.orders.requestDigest !== requestDigest) return { outcome: "conflict" };
+    return { outcome: "found", view: this.#view(stored) };
   }
 
   #view({ orders, job }: Stored): RedriveJobView {
@@ -274,7 +253,7 @@ export class RedriveActor extends DurableObject<Env> {
       underWay: underWay(job),
       succeeded,
       failed,
-      failedIds: failed === 0 ? [] : this.#exec<{ order_id: string }>(SQL.failed, MAX_FAILED_IDS).map((row) => row.order_id),
+      failedIds: failed === 0 ? [] : this.store.read<{ order_id: string }>(SQL.failed, MAX_FAILED_IDS).map((row) => row.order_id),
       ratePerSecond,
       canaryShare,
       stopAtFailureShare,
@@ -310,10 +289,6 @@ export class RedriveActor extends DurableObject<Env> {
   /** A stub that has thrown may be broken, hence a fresh one per call. */
   #order({ order_id: orderId }: Item) {
     return this.env.ORDERS.getByName(orderId);
-  }
-
-  #exec<Row extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): Row[] {
-    return exec<Row>(this.#storage.sql, this.#meter, statement, ...bindings);
   }
 }
 

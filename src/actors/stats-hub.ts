@@ -3,7 +3,6 @@
  * counts nothing itself; its one row can be rebuilt from the shards. A merge writes that row once, however many shards
  * report, and number and state of a frame are durable before any socket sees them.
  */
-import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
 import { ShardReport, ShardTally, type StatsFrame, type StatsSnapshot, type Tally } from "../contract/stats.ts";
 import { isQuiet, mergeTallies, snapshot } from "../domain/counters.ts";
@@ -12,7 +11,7 @@ import { type Resume, readResume } from "../live/resume.ts";
 import { acceptSocket, answerPings, broadcast, problem, refuseMessage } from "../live/sockets.ts";
 import { now } from "../platform/ambient.ts";
 import { log } from "../platform/log.ts";
-import { Meter } from "../platform/meter.ts";
+import { Actor } from "./actor.ts";
 
 /**
  * The consumer of the events waits while a frame goes out to all sockets: 25 µs each, measured with the clients in the
@@ -30,8 +29,7 @@ const STATE_KEY = "state";
 const HubState = z.object({ seq: z.int().nonnegative(), shards: z.record(z.string(), ShardTally) });
 type HubState = z.infer<typeof HubState>;
 
-export class StatsHub extends DurableObject<Env> {
-  readonly #meter: Meter;
+export class StatsHub extends Actor {
   #state: HubState;
   /** Of all shards together; null until somebody asks. */
   #tally: Tally | null = null;
@@ -40,38 +38,32 @@ export class StatsHub extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#meter = new Meter("StatsHub", env);
-    this.#state = HubState.parse(ctx.storage.kv.get(STATE_KEY) ?? { seq: 0, shards: {} });
-    this.#meter.add({ rowsRead: 1 });
+    this.#state = HubState.parse(this.store.get(STATE_KEY) ?? { seq: 0, shards: {} });
     answerPings(ctx);
   }
 
   /** Takes over every report that is newer than what is known of its shard, in any order; the others change nothing. */
   async merge(reports: ShardReport[]): Promise<void> {
-    await this.#meter.request(async () => {
-      const shards = { ...this.#state.shards };
-      for (const { shard, revision, tally } of z.array(ShardReport).parse(reports)) {
-        if (revision > (shards[shard]?.revision ?? 0)) shards[shard] = { revision, tally };
-      }
-      const changed = Object.keys(shards).some((shard) => shards[shard] !== this.#state.shards[shard]);
-      if (!changed) return;
-      this.#save({ seq: this.#state.seq + 1, shards });
-      await this.#show();
-    });
+    const shards = { ...this.#state.shards };
+    for (const { shard, revision, tally } of z.array(ShardReport).parse(reports)) {
+      if (revision > (shards[shard]?.revision ?? 0)) shards[shard] = { revision, tally };
+    }
+    const changed = Object.keys(shards).some((shard) => shards[shard] !== this.#state.shards[shard]);
+    if (!changed) return;
+    this.#save({ seq: this.#state.seq + 1, shards });
+    await this.#show();
   }
 
   /** @param at milliseconds; rates are those of the minutes before it */
   snapshot(at: number = now()): StatsSnapshot {
-    return this.#meter.request(() => this.#snapshot(at));
+    return this.#snapshot(at);
   }
 
   /** `GET …/live?after=N` with an upgrade to WebSocket; the frames are `StatsFrame`s. Anything else gets a problem. */
   override async fetch(request: Request): Promise<Response> {
-    return this.#meter.request(async () => {
-      const resume = readResume(new URL(request.url).searchParams.get("after"));
-      if (resume.outcome === "refused") return problem(422, "invalid-request", "The request does not fit the contract", resume.detail);
-      return this.#connect(request, resume);
-    });
+    const resume = readResume(new URL(request.url).searchParams.get("after"));
+    if (resume.outcome === "refused") return problem(422, "invalid-request", "The request does not fit the contract", resume.detail);
+    return this.#connect(request, resume);
   }
 
   override webSocketMessage(socket: WebSocket): void {
@@ -79,11 +71,9 @@ export class StatsHub extends DurableObject<Env> {
   }
 
   /** Shows the state of before at a later time. It needs no number of its own, and so no row. */
-  override async alarm(): Promise<void> {
-    await this.#meter.request(async () => {
-      this.#tickAt = 0;
-      await this.#show();
-    });
+  protected override async wake(): Promise<void> {
+    this.#tickAt = 0;
+    await this.#show();
   }
 
   async #connect(request: Request, resume: Exclude<Resume, { outcome: "refused" }>): Promise<Response> {
@@ -95,8 +85,7 @@ export class StatsHub extends DurableObject<Env> {
   }
 
   #save(state: HubState): void {
-    this.ctx.storage.kv.put(STATE_KEY, state);
-    this.#meter.add({ rowsWritten: 1 });
+    this.store.put(STATE_KEY, state);
     this.#state = state;
     this.#tally = null;
   }
@@ -112,8 +101,7 @@ export class StatsHub extends DurableObject<Env> {
   async #keepTicking(stats: StatsSnapshot): Promise<void> {
     if (isQuiet(stats) || this.ctx.getWebSockets().length === 0 || now() < this.#tickAt) return;
     this.#tickAt = now() + TICK_MS;
-    this.#meter.add({ alarmsSet: 1 });
-    await this.ctx.storage.setAlarm(this.#tickAt);
+    await this.store.arm(this.#tickAt);
   }
 
   #frame(type: StatsFrame["type"], gap: boolean): StatsFrame {

@@ -3,14 +3,13 @@
  * duplicates and late arrivals change nothing, and keeps the tally in one row that each delivery rewrites once. It never
  * forgets an order: at about 100 bytes each, the 10 GB of an actor hold 100 million orders per shard.
  */
-import { DurableObject } from "cloudflare:workers";
 import type { OrderSummary } from "../contract/order.ts";
 import { ShardTally } from "../contract/stats.ts";
 import { type Contribution, type CountedGroup, contributionOf, countOrders, emptyTally, recount } from "../domain/counters.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
-import { exec, Meter } from "../platform/meter.ts";
-import { Schema } from "../platform/schema.ts";
+import type { Row } from "../platform/storage.ts";
+import { Actor } from "./actor.ts";
 
 /** `WITHOUT ROWID` because an index would be billed as a second row. */
 const SCHEMA: readonly string[] = [
@@ -45,7 +44,7 @@ const SQL = {
       currency = excluded.currency, total = excluded.total, start_counted = excluded.start_counted, confirm_counted = excluded.confirm_counted`,
 } as const;
 
-interface ContributionRow extends Record<string, SqlStorageValue> {
+interface ContributionRow extends Row {
   order_id: string;
   version: number;
   status: Contribution["status"];
@@ -62,16 +61,11 @@ export interface RepairedOrder {
   readonly seen: number | null;
 }
 
-export class StatsShard extends DurableObject<Env> {
-  readonly #storage: DurableObjectStorage;
-  readonly #meter: Meter;
+export class StatsShard extends Actor {
   #state: ShardTally;
 
   constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#storage = ctx.storage;
-    this.#meter = new Meter("StatsShard", env);
-    new Schema(ctx.storage, this.#meter, SCHEMA).create();
+    super(ctx, env, SCHEMA);
     this.#state = this.#load();
   }
 
@@ -80,26 +74,24 @@ export class StatsShard extends DurableObject<Env> {
    * lost the answer to an earlier call is whole again with this one; `revision` rises with each call that changed anything.
    */
   apply(orders: OrderSummary[]): ShardTally {
-    return this.#meter.request(() => {
-      const known = this.#contributions(orders.map((order) => order.orderId));
-      const { tally, changed } = countOrders(this.#state.tally, known, orders, now());
-      if (changed.size > 0) this.#save({ revision: this.#state.revision + 1, tally }, changed);
-      return this.#state;
-    });
+    const known = this.#contributions(orders.map((order) => order.orderId));
+    const { tally, changed } = countOrders(this.#state.tally, known, orders, now());
+    if (changed.size > 0) this.#save({ revision: this.#state.revision + 1, tally }, changed);
+    return this.#state;
   }
 
   read(): ShardTally {
-    return this.#meter.request(() => this.#state);
+    return this.#state;
   }
 
   /** What orders count for here; an order that was never counted is missing. */
   contributionsOf(orderIds: string[]): Map<string, Contribution> {
-    return this.#meter.request(() => this.#contributions(orderIds));
+    return this.#contributions(orderIds);
   }
 
   /** What the next orders by id count for: a walk over everything that was ever counted here. */
   contributionsAfter(orderId: string, limit: number): Map<string, Contribution> {
-    return this.#meter.request(() => new Map(this.#exec<ContributionRow>(SQL.contributionsAfter, orderId, limit).map(fromRow)));
+    return new Map(this.store.read<ContributionRow>(SQL.contributionsAfter, orderId, limit).map(fromRow));
   }
 
   /**
@@ -107,42 +99,36 @@ export class StatsShard extends DurableObject<Env> {
    * every one of them: for repairs. An order that was counted at a higher version than both given is left alone.
    */
   repair(orders: readonly RepairedOrder[]): ShardTally {
-    return this.#meter.request(() => {
-      const known = this.#contributions(orders.map(({ order }) => order.orderId));
-      const changed = new Map<string, Contribution>();
-      for (const { order, seen } of orders) {
-        const before = known.get(order.orderId);
-        if (before !== undefined && before.version > order.version && before.version !== seen) continue;
-        changed.set(order.orderId, contributionOf(before, order));
-      }
-      this.#storage.transactionSync(() => {
-        this.#exec(SQL.setContributions, JSON.stringify([...changed].map(toRow)));
-        const tally = recount(this.#state.tally, this.#exec<CountedGroup & ContributionRow>(SQL.groups));
-        this.#save({ revision: this.#state.revision + 1, tally }, new Map());
-      });
-      return this.#state;
+    const known = this.#contributions(orders.map(({ order }) => order.orderId));
+    const changed = new Map<string, Contribution>();
+    for (const { order, seen } of orders) {
+      const before = known.get(order.orderId);
+      if (before !== undefined && before.version > order.version && before.version !== seen) continue;
+      changed.set(order.orderId, contributionOf(before, order));
+    }
+    this.store.transaction(() => {
+      this.store.write(SQL.setContributions, JSON.stringify([...changed].map(toRow)));
+      const tally = recount(this.#state.tally, this.store.read<CountedGroup & ContributionRow>(SQL.groups));
+      this.#save({ revision: this.#state.revision + 1, tally }, new Map());
     });
+    return this.#state;
   }
 
   #save(state: ShardTally, changed: ReadonlyMap<string, Contribution>): void {
-    this.#storage.transactionSync(() => {
-      this.#exec(SQL.setContributions, JSON.stringify([...changed].map(toRow)));
-      this.#exec(SQL.setTally, state.revision, JSON.stringify(state.tally));
+    this.store.transaction(() => {
+      this.store.write(SQL.setContributions, JSON.stringify([...changed].map(toRow)));
+      this.store.write(SQL.setTally, state.revision, JSON.stringify(state.tally));
     });
     this.#state = state;
   }
 
   #load(): ShardTally {
-    const row = this.#exec<{ revision: number; body: string }>(SQL.tally)[0];
+    const row = this.store.read<{ revision: number; body: string }>(SQL.tally)[0];
     return row ? ShardTally.parse({ revision: row.revision, tally: JSON.parse(row.body) }) : { revision: 0, tally: emptyTally() };
   }
 
   #contributions(orderIds: string[]): Map<string, Contribution> {
-    return new Map(this.#exec<ContributionRow>(SQL.contributions, JSON.stringify(orderIds)).map(fromRow));
-  }
-
-  #exec<Row extends Record<string, SqlStorageValue>>(statement: string, ...bindings: SqlStorageValue[]): Row[] {
-    return exec<Row>(this.#storage.sql, this.#meter, statement, ...bindings);
+    return new Map(this.store.read<ContributionRow>(SQL.contributions, JSON.stringify(orderIds)).map(fromRow));
   }
 }
 

@@ -2,11 +2,9 @@
  * Counts one customer's recent orders for the risk screening. It holds one row, a bounded list, and never anything
  * about an order but its id and time. It may forget: whoever asks must do without an answer.
  */
-import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
 import { RISK_LIMITS } from "../domain/risk.ts";
-import type { Env } from "../env.ts";
-import { Meter } from "../platform/meter.ts";
+import { Actor } from "./actor.ts";
 
 /** Four times what the screening tolerates: the count saturates here, and a robot cannot make the row grow. */
 export const MAX_REMEMBERED = 4 * RISK_LIMITS.velocityMax;
@@ -17,33 +15,18 @@ const KEY = "orders";
 const Remembered = z.array(z.tuple([z.string(), z.number()]));
 type Remembered = z.infer<typeof Remembered>;
 
-export class VelocityActor extends DurableObject<Env> {
-  readonly #kv: SyncKvStorage;
-  readonly #meter: Meter;
-
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env);
-    this.#kv = ctx.storage.kv;
-    this.#meter = new Meter("VelocityActor", env);
-  }
-
+export class VelocityActor extends Actor {
   /**
    * Counts an order once and says how many there were in the window that ends with it, itself included.
    * @param at milliseconds; of a repeat, the first one's time stands
    */
   record(orderId: string, at: number): number {
-    return this.#meter.request(() => {
-      this.#meter.add({ rowsRead: 1 });
-      const before = Remembered.parse(this.#kv.get(KEY) ?? []);
-      const seenAt = before.find(([seen]) => seen === orderId)?.[1];
-      const after = seenAt === undefined ? remember(before, orderId, at) : before;
-      if (after !== before) {
-        this.#kv.put(KEY, after);
-        this.#meter.add({ rowsWritten: 1 });
-      }
-      const end = seenAt ?? at;
-      return after.filter(([, time]) => time > end - RISK_LIMITS.velocityWindowMs && time <= end).length;
-    });
+    const before = Remembered.parse(this.store.get(KEY) ?? []);
+    const seenAt = before.find(([seen]) => seen === orderId)?.[1];
+    const after = seenAt === undefined ? remember(before, orderId, at) : before;
+    if (after !== before) this.store.put(KEY, after);
+    const end = seenAt ?? at;
+    return after.filter(([, time]) => time > end - RISK_LIMITS.velocityWindowMs && time <= end).length;
   }
 }
 

@@ -54,16 +54,3 @@ export class Meter {
     this.#units = {};
   }
 }
-
-/** Runs a statement, counts its rows, and returns them all: a cursor held across an await would see later writes. */
-export function exec<Row extends Record<string, SqlStorageValue>>(
-  sql: SqlStorage,
-  meter: Meter,
-  statement: string,
-  ...bindings: SqlStorageValue[]
-): Row[] {
-  const cursor = sql.exec<Row>(statement, ...bindings);
-  const rows = cursor.toArray();
-  meter.add({ rowsRead: cursor.rowsRead, rowsWritten: cursor.rowsWritten });
-  return rows;
-}

@@ -62,7 +62,7 @@ const READ = /"method":"GET"/;
 
 /** Log lines that say that something happened which never should. */
 const ALARMING =
-  /"event":"(?:http\.bug|order\.alarm_failed|hint\.poison|dead_letter\.poison|events\.poison)"|[Uu]ncaught|SQLITE_|Internal error/;
+  /"event":"(?:http\.bug|actor\.alarm_failed|hint\.poison|dead_letter\.poison|events\.poison)"|[Uu]ncaught|SQLITE_|Internal error/;
 const MAX_ALARMING = 10;
 
 export interface Outage {
