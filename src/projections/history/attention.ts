@@ -1,6 +1,7 @@
 /**
- * Questions to the history about what needs a person. All are answered from the index of such orders, so they cost what
- * there is to attend to, never what there is; the one about dead letters reads that small table. A test asks the planner.
+ * Questions to the history about what needs a person. They read a partial index of the orders that do, so a question costs
+ * as much as there is to attend to, however many orders are kept. Dead letters are counted in their own small table. A test
+ * asks SQLite's planner that each statement uses its index.
  */
 import { z } from "zod";
 import { type Attention, type CauseClass, Priority } from "../../contract/order.ts";
@@ -8,16 +9,16 @@ import { Millis, OrderId } from "../../contract/primitives.ts";
 import { MAX_GROUPS, type QuarantineFilter, SAMPLE_IDS } from "../../contract/quarantine.ts";
 import { within } from "../../platform/deadline.ts";
 
-/** Somebody waits for the answer; the caller repeats it without harm. */
+/** A person waits for the answer. Every question only reads, so the caller may repeat it. */
 const QUERY_DEADLINE_MS = 10_000;
 
-/** Beyond this nobody needs the exact number, and counting would cost more than it tells. */
+/** Above this number no reader needs the exact count, and each order counted is a row billed. */
 export const MAX_COUNTED = 10_000;
 
 /** Orders named as examples of what needs a person. */
 const EXAMPLES = 5;
 
-/** Partial indexes are only considered when the statement implies their condition; `attention = …` does. */
+/** SQLite considers a partial index only when the statement implies its condition; `attention = …` implies `attention IS NOT NULL`. */
 export const ATTENTION_SQL = {
   groups: `
     SELECT cause_fingerprint, count(*) AS orders, min(placed_at) AS oldest, max(placed_at) AS newest,
@@ -38,7 +39,7 @@ export const ATTENTION_SQL = {
     WHERE order_id IN (SELECT value FROM json_each(?5))
       AND +tenant = ?1 AND +attention = 'quarantined' AND +cause_fingerprint >= ?2 AND +cause_fingerprint <= ?3
     LIMIT ?4`,
-  /** The cause fingerprint of a group is null but for parked orders, so the index hands these out by age. */
+  /** Only parked orders have a cause fingerprint. For all others the index is therefore sorted by age. */
   oldest: `
     SELECT order_id, placed_at, updated_at FROM orders
     WHERE tenant = ?1 AND attention = ?2 AND cause_fingerprint IS NULL
@@ -78,7 +79,7 @@ export interface Parked {
   readonly total: number;
 }
 
-/** What is parked, grouped by cause. It reads an index entry per parked order. Rejects when D1 fails or stalls. */
+/** The parked orders, grouped by cause. Reads one index entry per parked order. Rejects when D1 fails or stalls. */
 export async function parkedGroups(d1: D1Database, tenant: string): Promise<Parked> {
   const { results } = await within(QUERY_DEADLINE_MS, "grouping the quarantine in D1", d1.prepare(ATTENTION_SQL.groups).bind(tenant).all());
   const rows = z.array(GroupRow).parse(results);
@@ -100,7 +101,7 @@ export interface ParkedOrder {
 }
 
 /**
- * The parked orders that fit a filter, expedited ones first, then by age. Of more than `limit`, some `limit` of them.
+ * The parked orders that fit a filter, expedited ones first, then by age. When more than `limit` fit, an arbitrary `limit` of them.
  * Rejects when D1 fails or stalls.
  */
 export async function parkedOrders(d1: D1Database, tenant: string, filter: QuarantineFilter, limit: number): Promise<ParkedOrder[]> {
@@ -117,7 +118,7 @@ export async function parkedOrders(d1: D1Database, tenant: string, filter: Quara
     .sort((a, b) => lanes.indexOf(a.priority) - lanes.indexOf(b.priority) || a.placedAt - b.placedAt || (a.orderId < b.orderId ? -1 : 1));
 }
 
-/** Exported for the test that asks SQLite how it would run each filter. */
+/** Exported for the test that asks SQLite's planner about each filter. */
 export function parkedStatement(d1: D1Database, tenant: string, filter: QuarantineFilter, limit: number): D1PreparedStatement {
   const [from, to] = causeFingerprintRange(filter);
   if (filter.orderIds === undefined) return d1.prepare(ATTENTION_SQL.parked).bind(tenant, from, to, limit);
@@ -159,7 +160,7 @@ export async function waitingFor(d1: D1Database, tenant: string, attention: Excl
 const DeadLettersRow = z.object({ letters: z.int(), oldest: Millis.nullable(), newest: Millis.nullable() });
 export type DeadLetterCount = z.infer<typeof DeadLettersRow>;
 
-/** Messages put aside since a time, in milliseconds, because they name no order. Rejects when D1 fails or stalls. */
+/** Counts the dead letters received since a time in milliseconds. Rejects when D1 fails or stalls. */
 export async function deadLettersSince(d1: D1Database, since: number): Promise<DeadLetterCount> {
   const asked = d1.prepare(ATTENTION_SQL.deadLetters).bind(since).first();
   return DeadLettersRow.parse(await within(QUERY_DEADLINE_MS, "counting dead letters in D1", asked));

@@ -1,6 +1,6 @@
 /**
- * The history as an audit reads and repairs it. Rows are handed out as they are, fit or not, because what is wrong with
- * them is the question. A repair writes whole rows, and only over the version that was found wrong.
+ * The history as an audit reads and repairs it. Rows are returned unparsed, because the audit looks for rows that are wrong.
+ * A repair writes whole rows. It never replaces a later version than its own, except the very one that was found wrong.
  */
 import { and, eq, getTableColumns, gte, lt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
@@ -11,7 +11,7 @@ import { within } from "../../platform/deadline.ts";
 import type { Position } from "./cursor.ts";
 import { orders as table } from "./schema.ts";
 
-/** An audit has time, but D1 answers one question at a time and others wait. */
+/** An audit is in no hurry, but D1 runs one query at a time and a slow one holds up requests. */
 const AUDIT_DEADLINE_MS = 20_000;
 
 /** A row in the shape of a summary. Its values are whatever the table holds. */
@@ -23,7 +23,10 @@ export const AUDIT_SQL = {
     "SELECT value AS order_id FROM json_each(?1) AS asked WHERE NOT EXISTS (SELECT 1 FROM orders WHERE orders.order_id = asked.value)",
 } as const;
 
-/** Rows of the orders placed from `from` until `to`, in milliseconds, oldest first and after a position. Rejects when D1 fails or stalls. */
+/**
+ * Rows of the orders placed from `from` until `to`, in milliseconds, oldest first and after a position. Rejects when D1 fails
+ * or stalls.
+ */
 export async function auditPage(
   d1: D1Database,
   tenant: string,
@@ -34,7 +37,7 @@ export async function auditPage(
   return within(AUDIT_DEADLINE_MS, "reading history for an audit", auditQuery(d1, tenant, period, after, limit).all());
 }
 
-/** Exported for the test that asks SQLite how it would run it. */
+/** Exported for the test that asks SQLite's planner about it. */
 export function auditQuery(
   d1: D1Database,
   tenant: string,
@@ -52,13 +55,13 @@ export function auditQuery(
     .limit(limit);
 }
 
-/** How many orders of a tenant the history has. It reads an index entry for each: for audits, not for screens. */
+/** How many orders of a tenant the history has. It reads one index entry per order, which is too much for a request of a client. */
 export async function countOrdersOf(d1: D1Database, tenant: string): Promise<number> {
   const counted = await within(AUDIT_DEADLINE_MS, "counting history", d1.prepare(AUDIT_SQL.count).bind(tenant).first());
   return z.object({ orders: z.int() }).parse(counted).orders;
 }
 
-/** Those of the orders that the history has no row of. */
+/** The orders that have no row in the history. */
 export async function missingOrders(d1: D1Database, orderIds: readonly string[]): Promise<string[]> {
   const asked = d1.prepare(AUDIT_SQL.missing).bind(JSON.stringify(orderIds)).all();
   const { results } = await within(AUDIT_DEADLINE_MS, "looking for missing rows", asked);
@@ -68,7 +71,7 @@ export async function missingOrders(d1: D1Database, orderIds: readonly string[])
     .map((row) => row.order_id);
 }
 
-/** An order as its journal has it. `seen`: the version that the history showed, which may be one that the order never had. */
+/** An order as its journal has it. `seen` is the version in the history, which in a damaged row may be one that the order never had. */
 export interface RepairedRow {
   readonly order: OrderSummary;
   readonly seen: number | null;
@@ -77,7 +80,7 @@ export interface RepairedRow {
 const { orderId: _, ...columns } = getTableColumns(table);
 const WHOLE_ROW = Object.fromEntries(Object.entries(columns).map(([field, column]) => [field, sql.raw(`excluded.${column.name}`)]));
 
-/** Puts rows right, all or none. A row that has meanwhile moved on to a further version is left alone. Rejects when D1 fails or stalls. */
+/** Repairs the rows in one transaction. A row that shows a later version by now is left alone. Rejects when D1 fails or stalls. */
 export async function repairHistory(d1: D1Database, rows: readonly RepairedRow[]): Promise<void> {
   const db = drizzle(d1);
   const [first, ...rest] = rows.map(({ order, seen }) =>

@@ -1,6 +1,6 @@
 /**
- * The opaque cursor of a list: after which order the next page begins, and a digest of the filters it was made for. It
- * holds no tenant, because the tenant always comes from the caller's key: a cursor in the wrong hands is only a position.
+ * The opaque cursor of a list (keyset pagination): the order after which the next page begins, and a digest of the filters
+ * that the list has. The tenant is not in it. It always comes from the caller's key, so a stolen cursor is only a position.
  */
 import { z } from "zod";
 import { Millis, OrderId } from "../../contract/primitives.ts";
@@ -14,16 +14,16 @@ export type CursorReading =
   | { readonly outcome: "read"; readonly position: Position }
   | { readonly outcome: "refused"; readonly reason: "cursor_invalid" | "cursor_of_other_filters" };
 
-/** 64 bits of SHA-256: it detects mix-ups, and it has nothing to defend against a forger, who could choose the filters anyway. */
+/** 64 bits of SHA-256 detect a mix-up of filters. No signature is needed: a forged cursor reads nothing that its filters could not. */
 const DIGEST_BYTES = 8;
 
-/** @param filters a text that is the same exactly when the filters are */
+/** @param filters canonical text: equal for equal filters, different for different ones */
 export async function encodeCursor(position: Position, filters: string): Promise<string> {
   const json = JSON.stringify({ placedAt: position.placedAt, orderId: position.orderId, filters: await digest(filters) });
   return base64url(new TextEncoder().encode(json));
 }
 
-/** @param filters those of the request that presents the cursor */
+/** @param filters canonical text of the filters of the request that presents the cursor */
 export async function readCursor(cursor: string, filters: string): Promise<CursorReading> {
   const parsed = Cursor.safeParse(decode(cursor));
   if (!parsed.success) return { outcome: "refused", reason: "cursor_invalid" };
@@ -43,7 +43,7 @@ function base64url(bytes: Uint8Array): string {
     .replaceAll("=", "");
 }
 
-/** Undefined for what is no base64url or holds no JSON; both are up to whoever sends it. */
+/** Undefined when the text is no base64url or holds no JSON. A client may send anything. */
 function decode(cursor: string): unknown {
   try {
     return JSON.parse(atob(cursor.replaceAll("-", "+").replaceAll("_", "/")));

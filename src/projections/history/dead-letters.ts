@@ -1,12 +1,12 @@
-/** Keeps queue messages that name no order, so that none vanishes unseen. It never judges or replays them. */
+/** The dead letters: queue messages that fit no schema, so no order can be parked for them. A person reads them; nothing replays them. */
 import { drizzle } from "drizzle-orm/d1";
 import { within } from "../../platform/deadline.ts";
 import { deadLetters } from "./schema.ts";
 
-/** Enough to recognise a message by; the rest of a message of up to 128 KB would only cost storage. */
+/** Enough to recognise a message. A queue message may have 128 KB, and the rest would only cost storage. */
 export const MAX_BODY_EXCERPT = 1_000;
 
-/** As long as a projection may take; the message stays in its queue when D1 does not answer. */
+/** As long as a projection may take. When D1 does not answer, the message stays in its queue. */
 const RECORDING_DEADLINE_MS = 10_000;
 
 export interface UnreadableMessage {
@@ -21,7 +21,7 @@ export interface UnreadableMessage {
   readonly receivedAt: number;
 }
 
-/** Records the message once, however often it is delivered. Rejects when D1 fails or stalls; it may then be called again. */
+/** Records the message idempotently, under the queue's id. Rejects when D1 fails or stalls, and may then be called again. */
 export async function recordDeadLetter(d1: D1Database, message: UnreadableMessage): Promise<void> {
   const row = { ...message, body: bodyExcerpt(message.body) };
   await within(
@@ -31,7 +31,7 @@ export async function recordDeadLetter(d1: D1Database, message: UnreadableMessag
   );
 }
 
-/** The cut may halve a surrogate pair, which UTF-8 could not carry. Bodies that JSON cannot express are named by their type. */
+/** The cut may halve a surrogate pair, which UTF-8 cannot carry. A body that JSON cannot express is named by its type. */
 function bodyExcerpt(body: unknown): string {
   return (asJson(body) ?? Object.prototype.toString.call(body)).slice(0, MAX_BODY_EXCERPT).toWellFormed();
 }

@@ -1,23 +1,24 @@
 /**
- * Asks the history for orders that should have moved and did not. It trails the actors, so what it names is worth a look
- * and no more. Each question examines a bounded number of rows of one index range, whatever is kept. A test asks the planner.
+ * Asks the history for orders that should have moved and did not. The history trails the actors, so its answers are only
+ * candidates for a look. Each statement examines a bounded number of rows in one index range, however many orders are kept.
+ * A test asks SQLite's planner.
  */
 import { z } from "zod";
 import type { OrderStatus, TrackName } from "../../contract/order.ts";
 import { OrderId, Tenant } from "../../contract/primitives.ts";
 import { within } from "../../platform/deadline.ts";
 
-/** A sweep has nobody waiting for it, but D1 answers one question at a time and others wait. */
+/** A sweep is in no hurry, but D1 runs one query at a time and a slow one holds up requests. */
 const QUERY_DEADLINE_MS = 20_000;
 
 /**
- * Orders that nobody reports stages of stay `confirmed` for ever, each noticed once and marked. A question passes over
- * so many of them at most.
+ * Rows that one statement examines at most. Where a merchant reports no stages, orders stay `confirmed` for ever, and a
+ * statement has to skip all of them that have `attention` set.
  */
 const MAX_EXAMINED = 2_000;
 
 export const OVERDUE_SQL = {
-  /** A loose index scan: one seek per tenant, however many orders each has. */
+  /** A loose index scan: one seek per tenant, however many orders a tenant has. */
   tenants: `
     WITH RECURSIVE found(tenant) AS (
       SELECT min(tenant) FROM orders
@@ -26,8 +27,9 @@ export const OVERDUE_SQL = {
     )
     SELECT tenant FROM found WHERE tenant IS NOT NULL LIMIT ?1`,
   /**
-   * Whoever is marked was noticed; a held order is always marked, and is asked for because its deadline
-   * has passed. The index is named because the planner, which has no statistics, prefers the one by time.
+   * Orders with `attention` set are skipped: a person already sees them. Held orders are the exception, because the
+   * passing of their deadline is what is looked for. The index is named because D1 gathers no statistics, and without
+   * them the planner prefers the index by time.
    */
   overdue: `
     SELECT order_id, version FROM (
@@ -37,7 +39,7 @@ export const OVERDUE_SQL = {
     ) WHERE updated_at < ?5 AND (attention IS NULL OR attention = 'held') AND (?6 IS NULL OR track = ?6) LIMIT ?7`,
 } as const;
 
-/** Every tenant that has an order in the history, at most `limit` of them, in order of their names. */
+/** The tenants that have an order in the history, at most `limit`, sorted by name. */
 export async function tenantsOf(d1: D1Database, limit: number): Promise<string[]> {
   const { results } = await within(QUERY_DEADLINE_MS, "listing tenants from D1", d1.prepare(OVERDUE_SQL.tenants).bind(limit).all());
   return z
@@ -46,7 +48,7 @@ export async function tenantsOf(d1: D1Database, limit: number): Promise<string[]
     .map(({ tenant }) => tenant);
 }
 
-/** Orders of one status that were placed from `from` until `to` and have not changed since `unchangedSince`; milliseconds. */
+/** Orders of one status, placed from `from` until `to` and not changed since `unchangedSince`. All times in milliseconds. */
 export interface OverdueRange {
   readonly status: OrderStatus;
   readonly track: TrackName | null;
@@ -57,13 +59,16 @@ export interface OverdueRange {
 
 export interface OverdueOrder {
   readonly orderId: string;
-  /** What the history shows. */
+  /** The version that the history shows. */
   readonly version: number;
 }
 
 const Row = z.object({ order_id: OrderId, version: z.int() });
 
-/** Orders in the ranges, each once: the oldest of every range, then the second oldest, and so on. Rejects when D1 fails or stalls. */
+/**
+ * The orders in the ranges without duplicates, the oldest of every range first, then the second oldest. Rejects when D1 fails
+ * or stalls.
+ */
 export async function overdueOrders(
   d1: D1Database,
   tenant: string,

@@ -1,6 +1,6 @@
 /**
- * Writes orders into the history. Any delivery may come twice, late or out of order: a row only ever moves to a higher
- * version, so projecting is safe to repeat and nothing here remembers what it has done.
+ * Writes orders into the history. Delivery is at least once and in any order, so the write is idempotent: a row only ever
+ * moves to a higher version. No other record of what was projected is kept.
  */
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
@@ -8,7 +8,7 @@ import type { OrderSummary } from "../../contract/order.ts";
 import { within } from "../../platform/deadline.ts";
 import { orders as table } from "./schema.ts";
 
-/** D1 has been seen to stall for up to 25 s with nothing wrong; a delivery that waits longer is better tried again later. */
+/** Healthy D1 databases have stalled for up to 25 s. A delivery that waits longer than this is better retried by its queue. */
 export const PROJECTION_DEADLINE_MS = 10_000;
 
 /** D1 binds at most 100 values per statement, and an order has 20 columns. */
@@ -21,9 +21,8 @@ export interface RowsBilled {
 }
 
 /**
- * Brings the history up to the given orders, all of them or none: one batch is one transaction. Of several versions of
- * an order the highest counts. Rejects when D1 fails or takes longer than `PROJECTION_DEADLINE_MS`; the same call may
- * then be made again.
+ * Brings the history up to the given orders in one batch, which is one transaction. Of several versions of an order the
+ * highest is written. Rejects when D1 fails or takes longer than `PROJECTION_DEADLINE_MS`, and may then be called again.
  */
 export async function projectHistory(d1: D1Database, orders: readonly OrderSummary[]): Promise<RowsBilled> {
   const db = drizzle(d1);
@@ -37,7 +36,7 @@ export async function projectHistory(d1: D1Database, orders: readonly OrderSumma
   };
 }
 
-/** The order at its highest version among those given, once each. */
+/** Each order once, at its highest version among those given. */
 export function highestVersions(orders: readonly OrderSummary[]): OrderSummary[] {
   const highest = new Map<string, OrderSummary>();
   for (const order of orders) {
@@ -48,8 +47,8 @@ export function highestVersions(orders: readonly OrderSummary[]): OrderSummary[]
 }
 
 /**
- * Only what can change in an order's life is set: SQLite rewrites an index whenever one of its columns is named here,
- * whether or not the value differs, and each index entry rewritten is a row billed.
+ * Sets only the columns that can change in an order's life. SQLite rewrites an index entry whenever the statement names one
+ * of its columns, even with an equal value, and each rewritten entry is a row billed.
  */
 function upsert(db: ReturnType<typeof drizzle>, rows: OrderSummary[]) {
   return db

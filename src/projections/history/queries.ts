@@ -1,6 +1,6 @@
 /**
- * Questions to the history. Every one is answered from an index, at a cost that does not grow with the number of orders
- * kept; a test asks the planner. The answers trail the actors by seconds: whoever must know what an order is asks its actor.
+ * Questions of clients to the history. Each is answered from an index, at a cost that does not grow with the number of orders
+ * kept; a test asks SQLite's planner. The answers trail the actors by seconds. The truth about one order is in its actor.
  */
 import { and, asc, count, desc, eq, gte, lt, type SQL, sql, sum } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
@@ -9,16 +9,16 @@ import { within } from "../../platform/deadline.ts";
 import { encodeCursor, type Position, readCursor } from "./cursor.ts";
 import { orders } from "./schema.ts";
 
-/** A page of this size answers in some milliseconds; D1 serves one query at a time, so longer ones would hold up the rest. */
+/** A page of this size takes some milliseconds. D1 runs one query at a time, so a longer one would hold up the rest. */
 export const MAX_PAGE_SIZE = 200;
 
-/** A list that takes longer is worth an error that says so: the caller repeats it without harm. */
+/** After this the client gets an error instead of waiting on. A list only reads, so the client may repeat it. */
 const LIST_DEADLINE_MS = 10_000;
 
-/** An order's alarm waits for this one; it has better things to do than to wait out a stall of D1. */
+/** An order's alarm waits for this answer. It asks again later rather than wait out a stall of D1. */
 const VERSION_DEADLINE_MS = 2_000;
 
-/** Absent fields do not restrict. `from` is inclusive, `to` exclusive, both milliseconds since the epoch, on `placedAt`. */
+/** Absent fields do not restrict. `from` (inclusive) and `to` (exclusive) bound `placedAt`, in milliseconds since the Unix epoch. */
 export interface OrderFilter {
   readonly status?: OrderStatus | undefined;
   readonly priority?: Priority | undefined;
@@ -34,8 +34,9 @@ export type OrderPage =
   | { readonly outcome: "refused"; readonly refusal: Refusal };
 
 /**
- * One page of a tenant's orders, newest first. An order whose row changes between two pages keeps its place, because
- * the place is when it was placed. A cursor that cannot be read, or that belongs to other filters, is refused.
+ * One page of a tenant's orders, newest first. The sort key is the time of placing, which never changes, so an order that
+ * moves on between two pages is neither skipped nor repeated. A cursor that cannot be read, or that belongs to other
+ * filters, is refused.
  * @param limit orders wanted, from 1; more than `MAX_PAGE_SIZE` are never returned
  */
 export async function listOrders(
@@ -75,7 +76,7 @@ export interface Total {
   readonly sum: number;
 }
 
-/** For reconciling counters and books with the history. It reads every order of the tenant: for audits, not for screens. */
+/** For comparing counters with the history. It reads every order of the tenant, which is too much for a request of a client. */
 export async function totals(d1: D1Database, tenant: string): Promise<Total[]> {
   const rows = await drizzle(d1)
     .select({ status: orders.status, currency: orders.currency, count: count(), sum: sum(orders.total).mapWith(Number) })
@@ -86,7 +87,7 @@ export async function totals(d1: D1Database, tenant: string): Promise<Total[]> {
   return rows.map((row) => ({ ...row, sum: row.sum ?? 0 }));
 }
 
-/** Exported for the test that asks SQLite how it would run each combination; callers use `listOrders`. */
+/** Exported for the test that asks SQLite's planner about each combination of filters; callers use `listOrders`. */
 export function pageQuery(d1: D1Database, tenant: string, filter: OrderFilter, after: Position | null, rows: number) {
   return drizzle(d1)
     .select()
@@ -103,10 +104,10 @@ const CURSOR_REFUSALS = {
 
 /**
  * The most selective filter chooses the index: the customer, else the status, else the expedited minority, else time.
- * Left alone, the planner guesses between two that fit and gets it wrong as long as it has no statistics, which D1 never
- * gathers by itself. So the one that drives is called unlikely, and a unary plus hides the others from it.
- * A partial index is only considered when its condition stands in the statement as a literal, so no parameter there;
- * `customer_id = ?` by itself implies that it is not null.
+ * D1 gathers no statistics, and without them SQLite's planner often picks the wrong one of two indexes that fit. So the
+ * filter that is to choose is marked `unlikely`, and a unary plus hides the other filters from the planner.
+ * SQLite considers a partial index only when the statement implies its condition. `priority = 'expedited'` is therefore a
+ * literal, not a parameter. `customer_id = ?` implies `customer_id IS NOT NULL` by itself.
  */
 function conditions({ status, priority, customer }: OrderFilter): SQL[] {
   const found: SQL[] = [];
@@ -118,7 +119,7 @@ function conditions({ status, priority, customer }: OrderFilter): SQL[] {
   return driving === undefined ? standard : [sql`unlikely(${driving})`, ...others.map((other) => sql`+${other}`), ...standard];
 }
 
-/** A position lies before `to` already, since the page that ended there obeyed it. */
+/** A cursor's position already lies before `to`, because the page that ended there was bounded by it. */
 function range({ from, to }: OrderFilter, after: Position | null): SQL[] {
   const found: SQL[] = [];
   if (from !== undefined) found.push(gte(orders.placedAt, from));

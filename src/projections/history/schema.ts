@@ -1,16 +1,16 @@
 /**
- * The tables of the history database. They hold what lists, exports and reconciliation read; nothing here is ever asked
- * what an order is, and every row can be rebuilt from the actors. `migrations/` is generated from this file by drizzle-kit
- * and then edited by hand for what drizzle cannot say; the comments in there name those edits.
+ * The tables of the history database, a read model for lists, audits and sweeps. Every row can be rebuilt from the journals
+ * in the actors. `migrations/` is generated from this file by drizzle-kit and then edited by hand for what drizzle cannot
+ * express; comments in the migrations name those edits.
  */
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { Attention, CauseClass, OrderStatus, Priority, TrackName } from "../../contract/order.ts";
 
 /**
- * One row per order: its `OrderSummary` at the highest version seen. Money in minor units, times in milliseconds since
- * the epoch. A row written is billed once for the table and once for every index that it appears in, which is why each
- * index below serves one filter and holds nothing that another serves already.
+ * One row per order: its `OrderSummary` at the highest version seen. Money is in minor units, times are milliseconds since
+ * the Unix epoch. A write is billed once for the table and once for every index that holds the row. Each index below
+ * therefore serves a filter that no other index serves.
  */
 export const orders = sqliteTable(
   "orders",
@@ -39,9 +39,9 @@ export const orders = sqliteTable(
   (table) => [
     index("orders_by_time").on(table.tenant, table.placedAt, table.orderId),
     index("orders_by_status").on(table.tenant, table.status, table.placedAt, table.orderId),
-    // Expedited orders are the minority: standard ones are found on the time index with few rows skipped.
+    // Expedited orders are the minority. Standard orders are found on the index by time, with few rows skipped.
     index("orders_expedited").on(table.tenant, table.placedAt, table.orderId).where(sql`priority = 'expedited'`),
-    // Nearly no order needs a person, so this one costs nothing until one does.
+    // Few orders ever need a person. The others have no entry in this partial index and cost it nothing.
     index("orders_for_attention")
       .on(table.tenant, table.attention, table.causeFingerprint, table.placedAt, table.orderId)
       .where(sql`attention IS NOT NULL`),
@@ -49,7 +49,7 @@ export const orders = sqliteTable(
   ],
 );
 
-/** Messages from the queues that name no order and so cannot be parked at one. They are kept for a person to look at. */
+/** Dead letters: messages that fit no schema, so that no order can be parked for them. They are kept for a person. */
 export const deadLetters = sqliteTable("dead_letters", {
   /** The queue's own id of the message, so that a redelivery records nothing new. */
   id: text("id").primaryKey(),
