@@ -1,17 +1,19 @@
 /**
- * Gathers what requests and actors of one isolate want sent at about the same moment, so that it travels together: a
- * send costs more than what it carries. The first that comes waits a moment and sends for all; the others need not wait.
- * What waits here is lost with the isolate, so it is only for messages that something else stands in for.
+ * Batches the queue messages that requests and actors of one isolate send at about the same moment, because a send costs
+ * more than the messages in it. The first caller waits a moment and sends for all; later callers return at once.
+ *
+ * This outbox is in memory and not transactional: messages that wait here are lost with the isolate. It is only for messages
+ * that are made good elsewhere. A lost hint is made good by the order's alarm, a lost change by publishing again.
  */
 import { now } from "../platform/ambient.ts";
 
-/** `Queue.sendBatch` takes at most a hundred messages and 256 KB in all: of these, each may have five. */
+/** `Queue.sendBatch` takes at most 100 messages and 256 KB in all. Fifty leave five KB for each message. */
 const MAX_BATCH = 50;
 
-/** Shorter than anybody notices, longer than it takes to accept a few orders. */
+/** Too short for a person to notice, and long enough to accept a few orders. */
 const GATHER_MS = 20;
 
-/** The first that came can be gone before it has sent, with its request or its actor; the next that comes takes over. */
+/** The gathering caller can end before it has sent, with its request or its actor. After this the next caller takes over. */
 const LOST_AFTER_MS = 2_000;
 
 export class Outbox<Message> {
@@ -19,8 +21,8 @@ export class Outbox<Message> {
   #gatheringSince: number | null = null;
 
   /**
-   * Has the messages sent, with whatever else comes within a moment.
-   * @param sendBatch sends up to fifty; that of the caller who came first is used, and only that caller waits for it
+   * Sends the messages, together with others that are added within `GATHER_MS`.
+   * @param sendBatch sends up to `MAX_BATCH` messages; only the gathering caller's is used, and only that caller awaits it
    */
   async add(messages: readonly Message[], sendBatch: (batch: readonly Message[]) => Promise<void>): Promise<void> {
     this.#waiting.push(...messages);

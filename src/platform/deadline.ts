@@ -1,4 +1,4 @@
-/** A bound on how long one waits for something that answers late or never, such as a stalled database. */
+/** A deadline for work that may answer late or never, such as a query of a stalled database. */
 
 class DeadlineExceeded extends Error {
   override readonly name = "DeadlineExceeded";
@@ -6,7 +6,7 @@ class DeadlineExceeded extends Error {
 
 /**
  * Settles as `work` does, or rejects with `DeadlineExceeded` after `ms` milliseconds. The work itself is not stopped and
- * may still take effect: whatever is bounded like this must be safe to do again.
+ * may still take effect, so only idempotent work may be given a deadline.
  * @param what names the work in the error's message
  */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {

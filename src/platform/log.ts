@@ -1,7 +1,7 @@
 /**
- * One JSON object per line, for `wrangler tail` and Workers Logs. Every line has a stable `event` name; lines about an
- * order carry its `orderId`, so that `wrangler tail --search ord_…` tells its story. No personal data: a line takes ids,
- * numbers and enumerations. Texts that came from outside are cut short by `excerpt`.
+ * Structured logging: one JSON object per line, for `wrangler tail` and Workers Logs. Every line has a stable `event` name.
+ * Lines about an order carry its `orderId`, so that `wrangler tail --search ord_…` tells its story. A line holds ids,
+ * numbers and enumerations, and never personal data. Texts from outside are cut short by `excerpt`.
  */
 
 /** The names are an interface: alerts are built on them. What each means: `docs/logs.md`. */
@@ -56,7 +56,7 @@ export const log = {
   error: (event: LogEvent, fields: LogFields = {}) => CONSOLE.error(line("error", event, fields)),
 };
 
-/** A foreign text, such as a provider's message or an exception's, made short and single-line for a log or a journal. */
+/** A text from outside, such as the message of an exception, as one short line for a log or a journal. */
 export function excerpt(value: unknown, max = 200): string {
   const text = value instanceof Error ? `${value.name}: ${value.message}` : String(value);
   return text.replace(/\s+/g, " ").slice(0, max).toWellFormed();

@@ -1,6 +1,6 @@
 /**
  * Counts what the platform bills an actor or consumer for, and logs it as `units` when `METER` is "true". The benchmark
- * adds these lines up, so its dollars are counted from what ran, not estimated.
+ * adds these lines up. Its dollars are therefore counted, not estimated.
  */
 import { log } from "./log.ts";
 
@@ -9,7 +9,7 @@ export interface Units {
   rowsWritten: number;
   /** `setAlarm` calls; each is billed as one row written, on top of `rowsWritten`. */
   alarmsSet: number;
-  /** Requests this invocation was billed as: RPC calls and alarms received. */
+  /** Billed requests: RPC calls and alarms received. */
   requests: number;
   /** Operations on queues: 64 KB written, read or deleted. */
   queueOperations: number;
@@ -33,7 +33,7 @@ export class Meter {
     }
   }
 
-  /** Counts and logs one billed request of an actor, with all that `work` adds while it runs or is waited for. */
+  /** Counts and logs one billed request of an actor, with the units that `work` adds until it settles. */
   request<Result>(work: () => Result): Result {
     this.add({ requests: 1 });
     let result: Result;

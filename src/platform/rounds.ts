@@ -1,9 +1,9 @@
-/** Work on many actors that is no burst of its own. */
+/** Bounded concurrency for work on many actors. */
 
-/** Actors asked at a time: some hundred answer within a second, and an overloaded one is not made worse. */
+/** Actors asked at a time. Some hundred still answer within a second, and an overloaded actor gets no burst. */
 const CONCURRENCY = 20;
 
-/** Does the same with every item, some at a time; the results keep the order of the items. Rejects with the first that does. */
+/** Does `work` with every item, a few at a time. The results keep the order of the items. Rejects with the first rejection. */
 export async function inRounds<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
   const results: Result[] = [];
   for (let start = 0; start < items.length; start += CONCURRENCY) {

@@ -1,9 +1,9 @@
 /**
- * An actor's storage, metered: whatever the platform bills for (rows read and written, alarms set) is counted where it
- * happens, so that nobody has to remember to. It offers what our actors use and no more.
+ * An actor's storage, metered: rows read, rows written and alarms set are what the platform bills, so they are counted here
+ * and callers cannot forget to. It offers what our actors use and no more.
  *
- * The schema is a list of steps, applied in order, each once; a released step is never edited. An actor that never writes
- * gets no table, and one at version 1 needs no row to say so: its tables do. Rows cost money.
+ * The schema is a list of migration steps, applied in order, each once; a released step is never edited. Rows cost money, so
+ * an actor that never writes gets no tables. One whose schema has a single step keeps no version row either: its tables show it.
  */
 import type { Meter } from "./meter.ts";
 
@@ -33,18 +33,18 @@ export class ActorStorage {
     if (this.#version > 0) this.#createTables();
   }
 
-  /** All rows of a query, since a cursor held across an await would see later writes; none when nothing was ever written. */
+  /** All rows of a query at once: a cursor held across an await would see later writes. Empty when nothing was ever written. */
   read<Result extends Row>(statement: string, ...bindings: SqlStorageValue[]): Result[] {
     return this.#version === 0 ? [] : this.#exec<Result>(statement, ...bindings);
   }
 
-  /** Runs a statement that changes rows. The first one ever creates the tables, within the same transaction. */
+  /** Runs a statement that changes rows. The actor's first write creates the tables, within the same transaction. */
   write(statement: string, ...bindings: SqlStorageValue[]): void {
     this.#createTables();
     this.#exec(statement, ...bindings);
   }
 
-  /** Everything that `work` writes becomes durable together, or nothing of it when it throws. */
+  /** Runs `work` in one transaction: its writes become durable together, or none of them when it throws. */
   transaction<Result>(work: () => Result): Result {
     const version = this.#version;
     try {
@@ -72,7 +72,7 @@ export class ActorStorage {
     return this.#storage.setAlarm(at);
   }
 
-  /** When the alarm goes off as the platform has it; null when none is set. */
+  /** When the platform will fire the alarm, in milliseconds; null when none is set. */
   armedAt(): Promise<number | null> {
     return this.#storage.getAlarm();
   }

@@ -1,6 +1,6 @@
 /**
- * The consumer of `orders-dead-letter`: parks the orders that could go no further. Letters come from orders whose retries
- * are used up, with the cause, and from the platform, for hints that it delivered in vain, without one.
+ * The consumer of `orders-dead-letter`: parks the orders that can go no further by themselves. An order whose retries are used
+ * up sends a letter with its cause. The platform sends a bare hint when every delivery of that hint has failed.
  */
 import { DeadLetter } from "../contract/messages.ts";
 import type { Cause } from "../contract/order.ts";

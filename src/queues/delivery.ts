@@ -1,6 +1,6 @@
 /**
- * How every consumer handles a batch: each message on its own, `ack` or `retry` and nothing else. A throw would make the
- * platform deliver the whole batch again and cut the consumer's concurrency, so nothing is thrown from here.
+ * How a consumer handles a batch: every message gets a verdict of its own, `ack` or `retry`. Nothing is thrown from here,
+ * because the platform answers a throw by delivering the whole batch again and by lowering the consumer's concurrency.
  */
 import type { z } from "zod";
 import type { Env } from "../env.ts";
@@ -9,22 +9,22 @@ import { excerpt, type LogEvent, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
 import { recordDeadLetter } from "../projections/history/dead-letters.ts";
 
-/** What to do with a delivered message. */
+/** The answer to the queue about one delivered message. */
 export type Verdict = "ack" | { readonly retryAfterMs: number };
 
-/** A message is billed when written, read and deleted; the write is counted by its producer. */
+/** A message is billed for its write, each read and its delete. The producer counts the write. */
 const READ = 1;
 const DELETE = 1;
 
 const MAX_BACKOFF_SECONDS = 300;
 
-/** Delay before a message that failed for a technical reason is tried again: 2, 4, 8 … seconds, at most five minutes. */
+/** Exponential backoff between deliveries of a message that failed: 2, 4, 8 … seconds, at most five minutes. */
 export const backoffSeconds = (attempts: number): number => Math.min(MAX_BACKOFF_SECONDS, 2 ** Math.min(attempts, 10));
 
 /**
- * Parses each message and hands it to `handle`, all at once. A message that does not fit the schema can never be handled:
- * it is kept for a person and taken off the queue. One whose handling throws comes back later.
- * @param events the names under which a failure and a poisonous message are logged
+ * Parses each message and hands it to `handle`, all messages of the batch side by side. A message that does not fit the
+ * schema is poison: it is recorded as a dead letter and acknowledged. A message whose handling throws is retried.
+ * @param events the names under which a failed and a poison message are logged
  */
 export async function deliver<Body>(
   batch: MessageBatch<unknown>,

@@ -1,4 +1,4 @@
-/** The consumer of a lane: turns each hint into one step of its order's life. There is one per priority, set up apart in wrangler.toml. */
+/** The consumer of a lane: each hint makes its order's actor advance. Every lane has a queue and a consumer of its own in wrangler.toml. */
 import { Hint } from "../contract/messages.ts";
 import type { Env } from "../env.ts";
 import { log } from "../platform/log.ts";
@@ -11,7 +11,7 @@ export async function consumeLane(batch: MessageBatch<unknown>, env: Env): Promi
     Hint,
     { failed: "hint.failed", poison: "hint.poison" },
     async ({ orderId, priority, trace, probe }, attempt) => {
-      // A stub that has thrown may be broken, so every attempt takes one of its own.
+      // A stub that threw once may stay broken, so every delivery takes a new one.
       const result = await env.ORDERS.getByName(orderId).advance({ priority, attempt, probe });
       if (result === null) {
         log.warn("order.unknown", { orderId, queue: batch.queue, trace });

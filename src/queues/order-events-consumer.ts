@@ -1,8 +1,10 @@
 /**
- * Feeds the projections from the queue of order events: first the counters, then the history. The order matters and
- * others rely on it: once the history has a version of an order, the counters have it, too. A message is acknowledged
- * when its order went through both; the rest come again, which is harmless, because every projection ignores what it
- * knows. It never throws and never retries a whole delivery, so that one tenant's trouble stays its own.
+ * Feeds the projections from the queue of order events: first the counters, then the history. Because the history comes
+ * last, its version of an order is a watermark: the counters have that version, too. Orders settle by it.
+ *
+ * Delivery is at least once. A message is acknowledged when every projection has its order, and retried otherwise; the
+ * projections are idempotent by order and version. Nothing is thrown and no whole delivery is retried, so one tenant's
+ * trouble does not reach another's messages.
  */
 import { OrderChanged } from "../contract/messages.ts";
 import type { OrderSummary } from "../contract/order.ts";
@@ -17,15 +19,15 @@ import { recordDeadLetter } from "../projections/history/dead-letters.ts";
 import { highestVersions, projectHistory } from "../projections/history/projector.ts";
 import { backoffSeconds } from "./delivery.ts";
 
-/** An actor that needs longer is overloaded or moving; its orders are better counted with a later delivery. */
+/** A slower actor is overloaded or moving. Its orders are counted with a later delivery. */
 const COUNTING_DEADLINE_MS = 10_000;
 
-/** What the queue bills for a message that is done: its write, which the actor that sent it does not count, its read and its delete. */
+/** What the queue bills for an acknowledged message: its write, read and delete. The actor that sent it does not count the write. */
 const OPERATIONS_PER_MESSAGE = 3;
-/** A further delivery is a further read. */
+/** Another delivery is another read. */
 const OPERATIONS_PER_RETRY = 1;
 
-/** Handles one delivery; resolves when every message of it is either acknowledged or marked for another try. */
+/** Handles one batch. Resolves when each of its messages is acknowledged or marked for retry. */
 export async function consumeOrderEvents(batch: MessageBatch<unknown>, env: Env): Promise<void> {
   const startedAt = now();
   const meter = new Meter("order-events", env);
@@ -64,7 +66,7 @@ function parseAll(messages: readonly Message[]) {
   return { readable, poison };
 }
 
-/** A message that cannot be read will not be readable later: it is put aside for a person. True when it is safe there. */
+/** Records a poison message as a dead letter, since no later delivery of it can be read either. True once it is recorded. */
 async function keepPoison({ id, body, timestamp }: Message, queue: string, cause: string, env: Env): Promise<boolean> {
   log.error("events.poison", { queue, messageId: id, cause });
   try {
@@ -76,14 +78,17 @@ async function keepPoison({ id, body, timestamp }: Message, queue: string, cause
   }
 }
 
-/** Answers the orders that are in the counters of their tenant now, whether or not others failed. */
+/**
+ * Counts the orders of all tenants. Returns the orders that are in their tenant's counters now; one tenant's failure leaves
+ * out only its own.
+ */
 async function countEverywhere(orders: readonly OrderSummary[], env: Env): Promise<OrderSummary[]> {
   const tenants = Map.groupBy(orders, (order) => order.tenant);
   const counted = await Promise.all([...tenants].map(([tenant, own]) => countTenant(tenant, own, env)));
   return counted.flat();
 }
 
-/** Shards side by side, then one merge for those that answered. */
+/** Counts in all shards side by side, then merges the reports of the shards that answered. */
 async function countTenant(tenant: string, orders: OrderSummary[], env: Env): Promise<OrderSummary[]> {
   const shards = Map.groupBy(orders, (order) => shardOf(order.orderId));
   const answers = await Promise.all([...shards].map(([shard, own]) => countShard(tenant, shard, own, env)));
@@ -108,7 +113,7 @@ async function countShard(tenant: string, shard: number, orders: OrderSummary[],
   }
 }
 
-/** Rows written to the history, null when it failed and so has none of the orders. */
+/** Writes the orders into the history. Returns the rows billed as written, or null when it failed and none of the orders is there. */
 async function remember(orders: OrderSummary[], env: Env): Promise<number | null> {
   if (orders.length === 0) return 0;
   const meter = new Meter("D1", env);
