@@ -265,12 +265,11 @@ export class RedriveActor extends Actor {
     };
   }
 
-  #log({ state, why, total, taken, skipped, succeeded, failed }: RedriveJob, { id, tenant }: Orders): void {
+  #log({ state, total, taken, skipped, succeeded, failed }: RedriveJob, { id, tenant }: Orders): void {
     log[state === "stopped" ? "warn" : "info"]("redrive.changed", {
       redriveId: id,
       tenant,
       state,
-      ...(why !== null && { why }),
       total,
       released: taken - skipped,
       succeeded,

@@ -3,6 +3,7 @@
  * Lines about an order carry its `orderId`, so that `wrangler tail --search ord_…` tells its story. A line holds ids,
  * numbers and enumerations, and never personal data. Texts from outside are cut short by `excerpt`.
  */
+import { z } from "zod";
 
 /** The names are an interface: alerts are built on them. What each means: `docs/logs.md`. */
 export const LOG_EVENTS = [
@@ -56,11 +57,26 @@ export const log = {
   error: (event: LogEvent, fields: LogFields = {}) => CONSOLE.error(line("error", event, fields)),
 };
 
-/** A text from outside, such as the message of an exception, as one short line for a log or a journal. */
+/**
+ * A text from outside or an exception, as one short line for a log or a journal. Nothing that an exception quotes is kept,
+ * because the platform's own errors, and those of schemas, repeat the value that they did not like.
+ */
 export function excerpt(value: unknown, max = 200): string {
-  const text = value instanceof Error ? `${value.name}: ${value.message}` : String(value);
+  const text = value instanceof Error ? `${value.name}: ${messageOf(value)}` : String(value);
   return text.replace(/\s+/g, " ").slice(0, max).toWellFormed();
 }
+
+/** Quoted in any way, and cut off before the closing mark too; then URLs and addresses. An apostrophe within a word quotes nothing. */
+const REPEATED = /"[^"]*"?|(?<!\w)'[^']*'?|`[^`]*`?|“[^”]*”?|‘[^’]*’?|\w+:\/\/\S+|\S+@\S+/g;
+
+const messageOf = (error: Error): string => (error instanceof z.core.$ZodError ? issuesOf(error) : error.message.replace(REPEATED, "…"));
+
+/** What a schema found wrong, without the value. A key that the sender chose is told as `*`. */
+const issuesOf = ({ issues }: z.core.$ZodError): string =>
+  issues.map(({ code, path }) => `${code} at ${path.map((key) => (FIELD.test(String(key)) ? String(key) : "*")).join(".")}`).join("; ");
+
+/** What the names of our fields, and places in lists, look like. */
+const FIELD = /^\w{1,40}$/;
 
 function line(level: string, event: LogEvent, fields: LogFields): string {
   return JSON.stringify({ level, event, ...fields });

@@ -3,6 +3,7 @@
  * because the platform answers a throw by delivering the whole batch again and by lowering the consumer's concurrency.
  */
 import type { z } from "zod";
+import { OrderId } from "../contract/primitives.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { excerpt, type LogEvent, log } from "../platform/log.ts";
@@ -48,14 +49,13 @@ export async function deliver<Body>(
     try {
       const body = schema.safeParse(message.body);
       if (body.success) return await handle(body.data, message.attempts);
-      const cause = excerpt(body.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
+      const cause = excerpt(body.error);
       log.error(events.poison, { queue: batch.queue, messageId: message.id, cause });
       await recordDeadLetter(env.HISTORY, { id: message.id, queue: batch.queue, cause, body: message.body, receivedAt: now() });
       return "ack";
     } catch (error) {
-      const { orderId } = (message.body ?? {}) as { orderId?: unknown };
-      const named = typeof orderId === "string" ? { orderId: excerpt(orderId, 40) } : {};
-      log.warn(events.failed, { ...named, queue: batch.queue, attempt: message.attempts, error: excerpt(error) });
+      const orderId = OrderId.safeParse((message.body as { orderId?: unknown } | null)?.orderId).data;
+      log.warn(events.failed, { orderId, queue: batch.queue, attempt: message.attempts, error: excerpt(error) });
       return { retryAfterMs: backoffSeconds(message.attempts) * 1_000 };
     }
   }

@@ -34,7 +34,7 @@ export async function consumeOrderEvents(batch: MessageBatch<unknown>, env: Env)
   const settle = settler(meter);
   const { readable, poison } = parseAll(batch.messages);
   const [, counted] = await Promise.all([
-    Promise.all([...poison].map(async ([message, cause]) => settle(message, await keepPoison(message, batch.queue, excerpt(cause), env)))),
+    Promise.all([...poison].map(async ([message, cause]) => settle(message, await keepPoison(message, batch.queue, cause, env)))),
     countEverywhere(highestVersions([...readable.values()]), env),
   ]);
   const rowsWritten = await remember(counted, env);
@@ -61,7 +61,7 @@ function parseAll(messages: readonly Message[]) {
   for (const message of messages) {
     const parsed = OrderChanged.safeParse(message.body);
     if (parsed.success) readable.set(message, parsed.data.order);
-    else poison.set(message, parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
+    else poison.set(message, excerpt(parsed.error));
   }
   return { readable, poison };
 }
