@@ -5,8 +5,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { z } from "zod";
+import { decimalNumber, EXIT_USAGE, flagsFrom, refusal, wholeNumber } from "../scripts/flags.ts";
 import { compare } from "./compare.ts";
 import { countUnits } from "./count.ts";
 import { orderSource } from "./orders.ts";
@@ -27,12 +27,11 @@ Usage: npm run bench -- [flags]
   --help            print this
 `;
 
-const count = z.coerce.number("must be a number").int("must be a whole number").min(1).max(100_000);
 const Options = z.object({
-  orders: count.default(1_000),
-  concurrency: count.max(256).default(32),
-  rounds: count.max(100).default(9),
-  pace: z.coerce.number("must be a number").min(0.1).max(100).default(10),
+  orders: wholeNumber(1, 100_000).default(1_000),
+  concurrency: wholeNumber(1, 256).default(32),
+  rounds: wholeNumber(1, 100).default(9),
+  pace: decimalNumber(0.1, 100).default(10),
   email: z.boolean().default(false),
   json: z.boolean().default(false),
   check: z.boolean().default(false),
@@ -46,36 +45,23 @@ process.exit(await main(process.argv.slice(2)));
 
 /** @returns the exit code */
 async function main(argv: string[]): Promise<number> {
-  const parsed = optionsFrom(argv);
-  if ("say" in parsed) {
-    console.error(parsed.say);
-    return parsed.code;
+  const parsed = flagsFrom(argv, Options);
+  if (parsed === "help") {
+    console.log(USAGE);
+    return 0;
   }
+  if ("problems" in parsed) {
+    console.error(refusal(parsed.problems, USAGE));
+    return EXIT_USAGE;
+  }
+  const { flags: options } = parsed;
   try {
-    const measured = await measure(parsed.options);
-    console.log(parsed.options.json ? toJson(measured) : toMarkdown(measured));
-    return parsed.options.check && summarize(measured).missed.length > 0 ? 1 : 0;
+    const measured = await measure(options);
+    console.log(options.json ? toJson(measured) : toMarkdown(measured));
+    return options.check && summarize(measured).missed.length > 0 ? 1 : 0;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     return 1;
-  }
-}
-
-function optionsFrom(argv: string[]): { readonly options: Options } | { readonly say: string; readonly code: number } {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  try {
-    const { values } = parseArgs({
-      args: argv,
-      options: { orders: text, concurrency: text, rounds: text, pace: text, email: flag, json: flag, check: flag, help: flag },
-    });
-    if (values.help) return { say: USAGE, code: 0 };
-    const parsed = Options.safeParse(values);
-    if (parsed.success) return { options: parsed.data };
-    return { say: parsed.error.issues.map(({ path, message }) => `--${path.join()}: ${message}`).join("\n"), code: 2 };
-  } catch (error) {
-    // How parseArgs says that a flag is unknown or lacks its value.
-    return { say: error instanceof Error ? error.message : String(error), code: 2 };
   }
 }
 

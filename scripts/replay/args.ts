@@ -1,8 +1,8 @@
-/** The flags of a replay: what they are, what they default to, and what is wrong with them when something is. */
+/** The flags of a replay: what they are and what they default to. */
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { z } from "zod";
 import { DEVELOPMENT_KEY } from "../dev-key.ts";
+import { wholeNumber } from "../flags.ts";
 
 const SAMPLE = join(import.meta.dirname, "../../samples/online-retail-sample.csv");
 
@@ -28,46 +28,29 @@ Usage: npm run replay -- [flags]
 Exit code: 0 when everything is equal to the penny, 1 when not, 2 for flags that make no sense.
 `;
 
-const positive = (text: string) => z.coerce.number(`${text} must be a number`).positive(`${text} must be above 0`);
-const count = (text: string) =>
-  z.coerce.number(`${text} must be a number`).int(`${text} must be a whole number`).min(1, `${text} must be at least 1`);
+/** Orders per second that one process can send; beyond that the numbers mean nothing. */
+const MAX_RATE = 100_000;
 
-const Options = z.object({
-  file: z.string().min(1, "--file must name a file").default(SAMPLE),
-  url: z.url({ protocol: /^https?$/, error: "--url must be an http or https URL" }).default("http://localhost:8787"),
+/** Nobody waits longer than a day. */
+const MAX_TIMEOUT_S = 86_400;
+
+const positive = (most: number) => z.coerce.number("must be a number").positive("must be above 0").max(most, `must be at most ${most}`);
+
+export const Options = z.object({
+  file: z.string().min(1, "must name a file").default(SAMPLE),
+  url: z.url({ protocol: /^https?$/, error: "must be an http or https URL" }).default("http://localhost:8787"),
   key: z
     .string()
-    .regex(/^[\x21-\x7e]+$/, "--key must be printable ASCII without spaces")
+    .regex(/^[\x21-\x7e]+$/, "must be printable ASCII without spaces")
     .default(DEVELOPMENT_KEY),
-  rate: positive("--rate").default(50),
-  concurrency: count("--concurrency").max(MAX_CONCURRENCY, `--concurrency must be at most ${MAX_CONCURRENCY}`).default(16),
-  limit: count("--limit").optional(),
+  rate: positive(MAX_RATE).default(50),
+  concurrency: wholeNumber(1, MAX_CONCURRENCY).default(16),
+  limit: wholeNumber(1, 1_000_000).optional(),
   run: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/, "--run must be 1 to 64 letters, digits, dots, dashes or underscores")
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, "must be 1 to 64 letters, digits, dots, dashes or underscores")
     .optional(),
-  timeout: positive("--timeout").default(120),
+  timeout: positive(MAX_TIMEOUT_S).default(120),
   json: z.boolean().default(false),
 });
 export type Options = z.infer<typeof Options>;
-
-/** @returns `"help"` when that was asked for, or what is wrong in one sentence per flag */
-export function optionsFrom(argv: readonly string[]): { readonly options: Options } | { readonly problems: string[] } | "help" {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean" } as const;
-  const options = { file: text, url: text, key: text, rate: text, concurrency: text, limit: text, run: text, timeout: text } as const;
-  try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: { ...options, json: flag, help: flag },
-      strict: true,
-      allowPositionals: false,
-    });
-    if (values.help) return "help";
-    const parsed = Options.safeParse(values);
-    return parsed.success ? { options: parsed.data } : { problems: parsed.error.issues.map((issue) => issue.message) };
-  } catch (error) {
-    // The only way in which parseArgs says that a flag is unknown or lacks its value.
-    return { problems: [error instanceof Error ? error.message : String(error)] };
-  }
-}

@@ -6,7 +6,8 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Options, optionsFrom, USAGE } from "./args.ts";
+import { flagsFrom, refusal } from "../flags.ts";
+import { Options, USAGE } from "./args.ts";
 import { type Client, type Counters, createClient } from "./client.ts";
 import { type Conversion, ordersFrom, rowsFrom } from "./invoices.ts";
 import { type Screen, showProgress, Tally } from "./progress.ts";
@@ -52,16 +53,16 @@ export async function replay(
 ): Promise<number> {
   const say = (text: string) => screen.write(`${text}\n`);
 
-  const parsed = optionsFrom(argv);
+  const parsed = flagsFrom(argv, Options);
   if (parsed === "help") {
     out.write(USAGE);
     return EXIT.equal;
   }
   if ("problems" in parsed) {
-    say(`${parsed.problems.join("\n")}\nSee --help.`);
+    say(refusal(parsed.problems, USAGE));
     return EXIT.usage;
   }
-  const { options } = parsed;
+  const { flags: options } = parsed;
 
   const content = await readFile(options.file).catch((error: Error) => error);
   if (content instanceof Error) {

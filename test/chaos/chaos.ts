@@ -1,6 +1,6 @@
 /** `npm run chaos`: kills the runtime under load and checks that no law was broken; see `run.ts`. */
 import { z } from "zod";
-import { number, SEED } from "./args.ts";
+import { wholeNumber } from "../../scripts/flags.ts";
 import { runCommand } from "./command.ts";
 import { type ChaosPlan, planChaos } from "./plan.ts";
 import { type ChaosResult, REST_BAR_MS, runChaos } from "./run.ts";
@@ -17,15 +17,17 @@ Usage: npm run chaos -- [flags]
   --timeout SECONDS  give up after this                        (480)
   --log PATH         keep the server's log there               (nowhere)
   --json             print the result as one line of JSON
+  --help             print this
 
 Exit code: 0 when nothing was lost, doubled or stuck and all ledgers agree, 1 when not, 2 for flags that make no sense.`;
 
 const Flags = z.object({
-  orders: number(1, 20_000, 2_000),
-  kills: number(0, 50, 5),
-  seed: SEED,
+  orders: wholeNumber(1, 20_000).default(2_000),
+  kills: wholeNumber(0, 50).default(5),
+  // Differs from run to run, and is short enough to be typed again.
+  seed: wholeNumber(0, 1_000_000_000).default(() => Math.floor(Math.random() * 1_000_000)),
   lanes: z.string().default(""),
-  timeout: number(30, 3_600, 480),
+  timeout: wholeNumber(30, 3_600).default(480),
   log: z.string().optional(),
   json: z.boolean().default(false),
 });

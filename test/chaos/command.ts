@@ -3,8 +3,8 @@
  * interrupt, and the exit code. 0: every bar is reached. 1: one is not. 2: the flags make no sense. 130: interrupted.
  */
 import type { z } from "zod";
+import { EXIT_USAGE, flagsFrom, refusal } from "../../scripts/flags.ts";
 import { showProgress } from "../../scripts/replay/progress.ts";
-import { flagsFrom } from "./args.ts";
 
 export interface Surroundings {
   readonly say: (sentence: string) => void;
@@ -18,15 +18,16 @@ export async function runCommand<Shape extends z.ZodObject<{ timeout: z.ZodType<
   shape: Shape,
   run: (flags: z.output<Shape>, surroundings: Surroundings) => Promise<{ readonly text: string; readonly passed: boolean }>,
 ): Promise<number> {
-  const flags = flagsFrom(process.argv.slice(2), shape);
-  if (flags === "help") {
+  const parsed = flagsFrom(process.argv.slice(2), shape);
+  if (parsed === "help") {
     console.log(usage);
     return 0;
   }
-  if ("problems" in flags) {
-    console.error(`${(flags as { problems: string[] }).problems.join("\n")}\nSee --help.`);
-    return 2;
+  if ("problems" in parsed) {
+    console.error(refusal(parsed.problems, usage));
+    return EXIT_USAGE;
   }
+  const { flags } = parsed;
   const interruption = new AbortController();
   const timeUp = AbortSignal.timeout(Number(flags.timeout) * 1_000);
   // Everything that was started has to be ended first, so a second interrupt changes nothing: the end is bounded anyhow.

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { z } from "zod";
-import { number } from "./args.ts";
+import { wholeNumber } from "../../scripts/flags.ts";
 import { runCommand } from "./command.ts";
 import { type FloodResult, type Phase, runFlood } from "./flood-run.ts";
 import { sparkline } from "./waits.ts";
@@ -21,6 +21,7 @@ Usage: npm run flood -- [flags]
   --store DIR        where the server's store is made           (/dev/shm if there is one)
   --log PATH         keep the server's log there                (nowhere)
   --json             print the result as one line of JSON
+  --help             print this
 
 Exit code: 0 when every bar is reached, 1 when not, 2 for flags that make no sense.`;
 
@@ -28,13 +29,13 @@ Exit code: 0 when every bar is reached, 1 when not, 2 for flags that make no sen
 const MEMORY = "/dev/shm";
 
 const Flags = z.object({
-  latency: number(0, 5_000, 500),
-  expedited: number(1, 100, 2),
-  baseline: number(5, 600, 60),
-  multiple: number(1, 100, 10),
-  flood: number(1, 120, 8),
-  probe: number(50, 2_000, 300),
-  timeout: number(30, 3_600, 420),
+  latency: wholeNumber(0, 5_000).default(500),
+  expedited: wholeNumber(1, 100).default(2),
+  baseline: wholeNumber(5, 600).default(60),
+  multiple: wholeNumber(1, 100).default(10),
+  flood: wholeNumber(1, 120).default(8),
+  probe: wholeNumber(50, 2_000).default(300),
+  timeout: wholeNumber(30, 3_600).default(420),
   store: z.string().default(() => (existsSync(MEMORY) ? MEMORY : tmpdir())),
   log: z.string().optional(),
   json: z.boolean().default(false),

@@ -38,13 +38,15 @@ export const MAGIC = {
 /** Totals from here on are flagged by the screening. */
 export const REVIEW_FROM = 1_000_000;
 
-/** Effects that stand are known by the key that they were asked with, and taken back only by an undo that names it. */
 interface Account {
-  authorizedBy: string | null;
-  /** What was taken from the card and not given back; the amount may be nothing, for a gift. */
-  taken: { readonly by: string; readonly amount: number } | null;
-  routedBy: string | null;
+  standing: boolean;
+  /** What was taken from the card and not given back; it may be nothing, for a gift. Null: nothing was ever taken. */
+  taken: number | null;
+  routed: boolean;
+  readonly fenced: Set<Step>;
 }
+
+const FENCES: Partial<Record<Step, readonly Step[]>> = { void: ["authorize", "capture"], refund: ["capture"], unroute: ["route"] };
 
 const DONE: ProviderAnswer = { outcome: "succeeded", facts: {} };
 const refusal = (reason: string): ProviderAnswer => ({ outcome: "refused", refusal: { reason } });
@@ -57,8 +59,6 @@ export class Ledger {
   readonly #context: Context;
   readonly #answers = new Map<string, ProviderAnswer>();
   readonly #accounts = new Map<string, Account>();
-  /** Keys that an undo has named: a call that arrives with one of them is refused. */
-  readonly #fenced = new Set<string>();
   readonly #shelves = new Map<string, { stock: Stock; received: number; reservations: Map<string, Reservation> }>();
 
   constructor(context: Context) {
@@ -80,21 +80,21 @@ export class Ledger {
   }
 
   /** The one answer of a key; its effect takes place the first time. */
-  settle({ step, key, undoes, order, facts }: ProviderCall): ProviderAnswer {
+  settle({ step, key, order, facts }: ProviderCall): ProviderAnswer {
     if (isUndo(step) && !this.undoBegan.has(order.orderId)) this.undoBegan.set(order.orderId, this.#context.loop.now);
     // The stock fences and remembers by itself, by order and not by key.
     if (OPERATIONS[step].port === "inventory") return this.#stock(step, key, order, facts.reserve?.tracked);
     const known = this.#answers.get(key);
     if (known) return known;
-    const answer = this.#decide(step, key, undoes, order);
+    const answer = this.#decide(step, key, order);
     this.#answers.set(key, answer);
     return answer;
   }
 
-  #decide(step: Step, key: string, undoes: readonly string[], order: PlacedOrder): ProviderAnswer {
+  #decide(step: Step, key: string, order: PlacedOrder): ProviderAnswer {
     const account = this.#account(order.orderId);
-    if (this.#fenced.has(key)) return refusal("undone");
-    if (this.#context.faults.fencing) for (const undone of undoes) this.#fenced.add(undone);
+    if (account.fenced.has(step)) return refusal("undone");
+    if (this.#context.faults.fencing) for (const fenced of FENCES[step] ?? []) account.fenced.add(fenced);
     const done = (amount = 0): ProviderAnswer => {
       this.#record(step, key, order.orderId, amount);
       return { outcome: "succeeded", facts: { reference: `${step}-${key.slice(-12)}` } };
@@ -106,32 +106,32 @@ export class Ledger {
       case "authorize":
         if (token === MAGIC.unreadableToken) return unreadable;
         if (token === MAGIC.declined) return refusal("card_declined");
-        account.authorizedBy = key;
+        account.standing = true;
         return done();
       case "capture":
-        if (account.authorizedBy === null) return refusal("not_authorized");
+        if (!account.standing) return refusal("not_authorized");
         if (token === MAGIC.captureDeclined) return refusal("capture_declined");
-        account.taken = { by: key, amount: order.total };
+        account.taken = order.total;
         return done(order.total);
       case "void":
-        if (account.authorizedBy === null || !undoes.includes(account.authorizedBy) || account.taken !== null) return DONE;
-        account.authorizedBy = null;
+        if (!account.standing || account.taken !== null) return DONE;
+        account.standing = false;
         return done();
       case "refund": {
         const { taken } = account;
-        if (taken === null || !undoes.includes(taken.by)) return DONE;
+        if (taken === null) return DONE;
         account.taken = null;
-        account.authorizedBy = null;
-        return done(taken.amount);
+        account.standing = false;
+        return done(taken);
       }
       case "route":
         if (order.shipTo.postalCode === MAGIC.unreadableAddress) return unreadable;
         if (order.shipTo.postalCode === MAGIC.unroutable) return refusal("no_route");
-        account.routedBy = key;
+        account.routed = true;
         return done();
       case "unroute":
-        if (account.routedBy === null || !undoes.includes(account.routedBy)) return DONE;
-        account.routedBy = null;
+        if (!account.routed) return DONE;
+        account.routed = false;
         return done();
       case "confirm":
         return order.customer.email === MAGIC.bounces ? refusal("no_such_mailbox") : done();
@@ -185,7 +185,7 @@ export class Ledger {
   #account(orderId: string): Account {
     const known = this.#accounts.get(orderId);
     if (known) return known;
-    const account: Account = { authorizedBy: null, taken: null, routedBy: null };
+    const account: Account = { standing: false, taken: null, routed: false, fenced: new Set() };
     this.#accounts.set(orderId, account);
     return account;
   }

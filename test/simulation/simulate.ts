@@ -4,43 +4,63 @@
  */
 import { fork } from "node:child_process";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { z } from "zod";
+import { EXIT_USAGE, flagsFrom, refusal, wholeNumber } from "../../scripts/flags.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { brokenSeed, type Caught, mutationTable, Summary } from "./report.ts";
 import type { Message, Work } from "./worker.ts";
 import type { SeedReport } from "./world.ts";
 
-const USAGE = `npm run simulate -- [options]
+const USAGE = `Runs seeds of a simulated, hostile world and checks the laws of order processing in each.
+
+Usage: npm run simulate -- [flags]
 
   --seeds N    how many worlds to run (default 100)
   --start N    the first seed (default 1)
   --seed N     run one seed and show what happened in it, should a law be broken
   --verbose    with --seed: show all that happened
   --mutate     plant known bugs, one at a time, and show which law catches each; --seeds is how long each is looked for
-  --help       this text`;
+  --help       print this
+
+Exit code: 0 when every law holds (with --mutate: when every planted bug is caught), 1 when not, 2 for flags that make no sense.`;
 
 /** The machine's share that a run may take. */
 const PROCESSES = 2;
 /** Broken seeds that are told of in full; the rest are only named. */
 const MAX_TOLD = 3;
+const DEFAULT_SEEDS = 100;
 /** A bug that so many worlds do not show is one that the laws do not catch. */
 const MUTATION_SEEDS = 1_000;
 
-const { values: options } = parseArgs({
-  options: {
-    seeds: { type: "string" },
-    start: { type: "string", default: "1" },
-    seed: { type: "string" },
-    verbose: { type: "boolean", default: false },
-    mutate: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+/** What seeds and their number may be: more worlds than anybody has time for. */
+const MOST = 1_000_000_000;
+
+const Flags = z.object({
+  seeds: wholeNumber(0, MOST).optional(),
+  start: wholeNumber(0, MOST).default(1),
+  seed: wholeNumber(0, MOST).optional(),
+  verbose: z.boolean().default(false),
+  mutate: z.boolean().default(false),
 });
 
-if (options.help) console.log(USAGE);
-else if (options.mutate) process.exitCode = await mutate(number(options.seeds ?? String(MUTATION_SEEDS)));
-else if (options.seed !== undefined) process.exitCode = await replay(number(options.seed), options.verbose);
-else process.exitCode = await simulate(number(options.start), number(options.seeds ?? "100"));
+process.exitCode = await main(process.argv.slice(2));
+
+/** @returns the exit code */
+async function main(argv: readonly string[]): Promise<number> {
+  const parsed = flagsFrom(argv, Flags);
+  if (parsed === "help") {
+    console.log(USAGE);
+    return 0;
+  }
+  if ("problems" in parsed) {
+    console.error(refusal(parsed.problems, USAGE));
+    return EXIT_USAGE;
+  }
+  const { seeds, start, seed, verbose, mutate: mutating } = parsed.flags;
+  if (mutating) return mutate(seeds ?? MUTATION_SEEDS);
+  if (seed !== undefined) return replay(seed, verbose);
+  return simulate(start, seeds ?? DEFAULT_SEEDS);
+}
 
 async function simulate(start: number, count: number): Promise<number> {
   const summary = new Summary();
@@ -112,11 +132,4 @@ function inProcess(work: Work, onSeed: (report: SeedReport) => void): Promise<vo
     child.on("exit", (code) => (done ? resolve() : reject(new Error(`a worker ended with ${code} before its seeds did`))));
     child.send(work);
   });
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 0) return value;
-  console.error(`${text} is no whole number\n\n${USAGE}`);
-  process.exit(2);
 }
