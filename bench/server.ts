@@ -44,6 +44,7 @@ export const startOrderline = (stateDirectory: string, vars: Readonly<Record<str
   start("orderline", "/healthz", (port) => [
     process.execPath,
     join(ROOT, "scripts/start.ts"),
+    "--verbose",
     ...common(port, stateDirectory),
     ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
   ]);

@@ -1,83 +1,123 @@
 /**
- * `npm start`: migrates the local history, seeds the development key into the local store, and runs `wrangler dev`.
- * Whatever follows `--` goes through to wrangler; `--persist-to` is honoured by every step.
+ * `npm start`: migrates the local history, seeds the development key into the local store, and runs `wrangler dev`. It greets only
+ * when its own server is ready, and takes every process that it started with it, however it is ended.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { parseArgs } from "node:util";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { KeyRecord, Scope } from "../src/tenants/keys.ts";
 import { DEVELOPMENT_KEY } from "./dev-key.ts";
+import { EXIT_USAGE, flagsFrom, refusal } from "./flags.ts";
+import { forWrangler, Options, USAGE } from "./start/args.ts";
+import { greeting } from "./start/greeting.ts";
+import { Narrator, readyUrl } from "./start/narrator.ts";
+import { whyUnusable } from "./start/port.ts";
+import { endTree, whenOrphaned } from "./start/processes.ts";
+import { runWrangler, startWrangler } from "./wrangler.ts";
 
-const passed = process.argv.slice(2);
-const { values } = parseArgs({
-  args: passed,
-  options: { "persist-to": { type: "string" }, port: { type: "string", default: "8787" }, help: { type: "boolean", short: "h" } },
-  strict: false,
-  allowPositionals: true,
-});
+const RECORD = KeyRecord.parse({ tenant: "demo", name: "development", scopes: Scope.options });
 
-if (values.help) {
-  console.log(`npm start [-- options of wrangler dev]
+const children = new Set<ChildProcess>();
+let ending = false;
 
-  --port 8787                    where to listen
-  --persist-to DIR               where the local state is kept (default .wrangler/state)
-  --var PAYMENT_URL:http://127.0.0.1:7100/payment
-                                 set a variable of wrangler.toml; see docs/deploy.md
-`);
-  process.exit(0);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end());
+whenOrphaned(() => void end());
+// A terminal that was closed takes no more lines, which is no reason to leave the server behind.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+process.exitCode = await main(process.argv.slice(2));
+
+/** @returns the exit code */
+async function main(argv: readonly string[]): Promise<number> {
+  const parsed = flagsFrom(argv, Options);
+  if (parsed === "help") {
+    console.log(USAGE);
+    return 0;
+  }
+  if ("problems" in parsed) {
+    console.error(refusal(parsed.problems, USAGE));
+    return EXIT_USAGE;
+  }
+  const { flags } = parsed;
+  const unusable = await whyUnusable(flags.port, flags.ip);
+  if (unusable !== null) {
+    console.error(`${unusable} Choose another one: npm start -- --port ${flags.port === 65_535 ? 8787 : flags.port + 1}`);
+    return 1;
+  }
+  console.log("Orderline is starting ...");
+  const persist = flags["persist-to"] === undefined ? [] : ["--persist-to", flags["persist-to"]];
+  const digest = createHash("sha256").update(DEVELOPMENT_KEY).digest("hex");
+  const prepared = await Promise.all([
+    prepare("the history", ["d1", "migrations", "apply", "HISTORY", "--local", ...persist]),
+    prepare("the development key", ["kv", "key", "put", digest, JSON.stringify(RECORD), "--binding", "API_KEYS", "--local", ...persist]),
+  ]);
+  if (ending) return 0;
+  return prepared.every((done) => done) ? serve(flags) : 1;
 }
-
-const persist = values["persist-to"] === undefined ? [] : ["--persist-to", String(values["persist-to"])];
-const record = JSON.stringify(KeyRecord.parse({ tenant: "demo", name: "development", scopes: Scope.options }));
-const digest = createHash("sha256").update(DEVELOPMENT_KEY).digest("hex");
-
-prepare("the history", ["d1", "migrations", "apply", "HISTORY", "--local", ...persist]);
-prepare("the development key", ["kv", "key", "put", digest, record, "--binding", "API_KEYS", "--local", ...persist]);
-
-const server = wrangler(["dev", "--show-interactive-dev-session=false", "--var", "DEVELOPMENT_KEYS:allow", ...passed]);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => server.kill(signal));
-server.on("exit", (code) => process.exit(code ?? 0));
-await greet(`http://localhost:${values.port}`);
 
 /** Runs a command of wrangler to its end; its output is shown only when it fails. */
-function prepare(what: string, args: string[]): void {
-  const { status, stdout, stderr } = spawnSync("wrangler", args, { encoding: "utf8", env: { ...process.env, CI: "true" } });
-  if (status === 0) return;
-  console.error(`Could not prepare ${what}:\n${stdout}${stderr}`);
-  process.exit(1);
+async function prepare(what: string, args: readonly string[]): Promise<boolean> {
+  const { code, stdout, stderr } = await runWrangler(args, own);
+  if (code !== 0 && !ending) console.error(`Could not prepare ${what}:\n${stdout}${stderr}`);
+  return code === 0;
 }
 
-function wrangler(args: string[]): ChildProcess {
-  return spawn("wrangler", args, { stdio: ["ignore", "inherit", "inherit"], env: { WRANGLER_SEND_METRICS: "false", ...process.env } });
-}
-
-/** Says what to try, as soon as the server answers. */
-async function greet(url: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (
-    !(await fetch(`${url}/healthz`).then(
-      ({ ok }) => ok,
-      () => false,
-    ))
-  ) {
-    if (Date.now() > deadline) return;
-    await new Promise((resolve) => setTimeout(resolve, 200));
+/** Runs the server until it ends. @returns the exit code */
+function serve(flags: Options): Promise<number> {
+  const server = startWrangler([
+    ...["dev", "--show-interactive-dev-session=false", "--var", "DEVELOPMENT_KEYS:allow"],
+    ...forWrangler(flags),
+  ]);
+  own(server);
+  const { stdout, stderr } = server as ChildProcess & { stdout: Readable; stderr: Readable };
+  if (flags.verbose) {
+    stdout.pipe(process.stdout, { end: false });
+    stderr.pipe(process.stderr, { end: false });
+  } else {
+    const narrator = new Narrator();
+    narrate(stdout, (line) => narrator.tell("out", line, new Date()), process.stdout);
+    narrate(stderr, (line) => narrator.tell("err", line, new Date()), process.stderr);
   }
-  console.log(`
-  Orderline is up.
+  whenReady(stdout, (url) => console.log(greeting(url)));
+  return new Promise((resolve) => {
+    server.once("error", (error) => {
+      console.error(`wrangler cannot be started: ${error.message}`);
+      resolve(1);
+    });
+    server.once("close", (code) => resolve(ending ? 0 : (code ?? 1)));
+  });
+}
 
-  Console  ${url}/#key=${DEVELOPMENT_KEY}
-  API      ${url}/docs/  (contract: ${url}/openapi.json)
-  Key      ${DEVELOPMENT_KEY}  (development only)
+function narrate(from: Readable, tell: (line: string) => string | undefined, to: NodeJS.WritableStream): void {
+  createInterface({ input: from }).on("line", (line) => {
+    const text = tell(line);
+    if (text !== undefined) to.write(`${text}\n`);
+  });
+}
 
-  Submit an order, then follow it:
+/** Only what our own wrangler says counts: another server could answer on the same port. */
+function whenReady(stdout: Readable, greet: (url: string) => void): void {
+  let seen = "";
+  const look = (chunk: Buffer) => {
+    seen += chunk.toString();
+    // The last line may not be whole yet.
+    const url = seen.split("\n").slice(0, -1).map(readyUrl).find(Boolean);
+    if (url === undefined) return;
+    stdout.off("data", look);
+    greet(url);
+  };
+  stdout.on("data", look);
+}
 
-  curl -s ${url}/v1/orders -H 'authorization: Bearer ${DEVELOPMENT_KEY}' \\
-    -H 'content-type: application/json' -H "idempotency-key: try-$(date +%s)" \\
-    -d '{"currency":"GBP","lines":[{"sku":"85123A","quantity":6,"unitPrice":255}],"customer":{"email":"ada@example.com"},"shipTo":{"country":"GB"},"payment":{"token":"tok_visa"}}'
+function own(child: ChildProcess): void {
+  children.add(child);
+  child.once("exit", () => children.delete(child));
+}
 
-  curl -s ${url}/v1/orders/<id from the answer> -H 'authorization: Bearer ${DEVELOPMENT_KEY}'
-
-  Real invoices:  npm run replay${values.port === "8787" ? "" : ` -- --url ${url}`}
-`);
+async function end(): Promise<void> {
+  if (ending) return;
+  ending = true;
+  await Promise.all([...children].map(endTree));
+  process.exit(0);
 }

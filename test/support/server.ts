@@ -34,7 +34,7 @@ export async function startServer({ vars = {}, persistTo, port }: ServerOptions 
   const store = persistTo ?? mkdtempSync(join(tmpdir(), "orderline-"));
   const listen = port ?? (await freePort());
   const settings = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
-  const args = ["scripts/start.ts", "--port", String(listen), "--inspector-port", "0", "--persist-to", store, ...settings];
+  const args = ["scripts/start.ts", "--port", String(listen), "--inspector-port", "0", "--persist-to", store, "--verbose", ...settings];
   const child = spawn(join(ROOT, "node_modules/.bin/node"), args, {
     cwd: ROOT,
     // A group of its own, so that `kill` reaches wrangler and workerd, and nothing else.
@@ -79,7 +79,7 @@ async function endGroup(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const address = probe.address();
