@@ -5,6 +5,7 @@
  */
 import type { Counters } from "./client.ts";
 import { isOpen, type Tracked } from "./watch.ts";
+import { plural, pounds } from "./words.ts";
 
 export interface Evidence {
   /** The orders that were to be sent. */
@@ -95,7 +96,7 @@ export function reconcile({ file, tracked, before, after, others }: Evidence): R
     naming(moving, "still moving when the time was up"),
     naming(changed, "in the history with another total than in the file"),
     comparisons.some(({ verdict }) => verdict === "other_traffic")
-      ? `other traffic: the counters moved further than this run accounts for, by ${surplusOrders} orders; ${others.placed} orders of others were placed meanwhile and ${others.underWay} were under way before`
+      ? otherTraffic({ orders: surplusOrders, revenue: surplusRevenue }, others)
       : undefined,
     expected.earlier.orders > 0 ? `${expected.earlier.orders} orders are from an earlier run; the counters had them already` : undefined,
   ].filter((note) => note !== undefined);
@@ -129,6 +130,22 @@ export function movement(before: Counters, after: Counters): { readonly orders: 
 /** Confirmed, and not undone since. */
 function isEarned({ listed }: Tracked): boolean {
   return listed?.status === "confirmed" || listed?.status === "in_fulfilment" || listed?.status === "completed";
+}
+
+/** @param surplus how far the counters moved beyond what this run accounts for */
+function otherTraffic(surplus: { readonly orders: number; readonly revenue: number }, others: Evidence["others"]): string {
+  const by = [
+    ...(surplus.orders > 0 ? [plural(surplus.orders, "order")] : []),
+    ...(surplus.revenue > 0 ? [pounds(surplus.revenue)] : []),
+  ].join(" and ");
+  const was = (count: number) => (count === 1 ? "was" : "were");
+  const [first, ...more] = [
+    { count: others.placed, did: "placed while it ran" },
+    { count: others.underWay, did: "under way before it began" },
+  ].filter(({ count }) => count > 0);
+  const whose = first === undefined ? "" : `; ${plural(first.count, "order")} of others ${was(first.count)} ${first.did}`;
+  const also = more.map(({ count, did }) => ` and ${count} ${was(count)} ${did}`).join("");
+  return `other traffic: the counters moved further than this run accounts for, by ${by}${whose}${also}`;
 }
 
 const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number => items.reduce((total, item) => total + of(item), 0);

@@ -2,6 +2,7 @@
 import type { Conversion } from "./invoices.ts";
 import { type Counts, formatPercentiles, type Percentiles } from "./progress.ts";
 import type { Comparison } from "./reconcile.ts";
+import { plural, pounds } from "./words.ts";
 
 /** Everything that a replay found out. Money is in pence, times are in milliseconds. */
 export interface Result {
@@ -97,16 +98,5 @@ function table(comparisons: readonly Comparison[]): string {
     .map((row) => `  ${row.join("   ")}`.trimEnd())
     .join("\n");
 }
-
-/** Exact: pounds and pence are taken apart as integers. */
-export function pounds(pence: number): string {
-  const magnitude = Math.abs(pence);
-  const whole = Math.floor(magnitude / 100)
-    .toString()
-    .replace(/\B(?=(?:\d{3})+$)/g, ",");
-  return `${pence < 0 ? "-" : ""}£${whole}.${String(magnitude % 100).padStart(2, "0")}`;
-}
-
-const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const lines = (parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join("\n");

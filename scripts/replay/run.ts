@@ -30,6 +30,10 @@ const MAX_QUIET_READINGS = 10;
 /** A person looks no oftener, and D1 has better things to do. */
 const WATCH_INTERVAL_MS = 1_000;
 
+/** Characters that no table of invoices has and nearly every other kind of file does: an Excel sheet, an archive, a picture. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are looked for.
+const CONTROL = /[\x00-\x08\x0e-\x1f]/;
+
 /** Submissions without success that are shown with their reason. */
 const MAX_SHOWN = 5;
 
@@ -69,7 +73,12 @@ export async function replay(
     say(`--file cannot be read: ${content.message}`);
     return EXIT.usage;
   }
-  const read = rowsFrom(content.toString("utf8"));
+  const text = content.toString("utf8");
+  if (CONTROL.test(text)) {
+    say(`${options.file} is not a CSV of invoices: it is no text`);
+    return EXIT.notEqual;
+  }
+  const read = rowsFrom(text);
   if ("problems" in read) {
     say(`${options.file} is not of the Online Retail form:\n${read.problems.map((problem) => `  ${problem}`).join("\n")}`);
     return EXIT.notEqual;

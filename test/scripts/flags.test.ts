@@ -1,10 +1,13 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import { flagsFrom, wholeNumber } from "../../scripts/flags.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
+
+// A process starts slowly on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const COMMANDS = {
   start: "scripts/start.ts",

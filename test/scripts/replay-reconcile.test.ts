@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { ListedOrder } from "../../scripts/replay/client.ts";
 import { percentilesOf } from "../../scripts/replay/progress.ts";
 import { type Evidence, reconcile } from "../../scripts/replay/reconcile.ts";
-import { pounds } from "../../scripts/replay/report.ts";
 import type { Tracked } from "../../scripts/replay/watch.ts";
+import { pounds } from "../../scripts/replay/words.ts";
 
 const START = Date.parse("2026-11-21T08:00:00Z");
 
@@ -116,7 +116,23 @@ describe("Other traffic", () => {
     const { equal, verdicts, notes } = judge({ after: counters(13, 5_400), others: { placed: 1, underWay: 0 } });
     expect(equal).toBe(true);
     expect(verdicts).toEqual(["other_traffic", "equal", "other_traffic"]);
-    expect(notes.join()).toContain("other traffic: the counters moved further than this run accounts for, by 1 orders");
+    expect(notes).toEqual([
+      "other traffic: the counters moved further than this run accounts for, by 1 order and £1.00; 1 order of others was placed while it ran",
+    ]);
+  });
+
+  it("is told for what it is when an order that was placed before is confirmed meanwhile, which adds revenue and no order", () => {
+    const { equal, verdicts, notes } = judge({ after: counters(12, 5_450), others: { placed: 0, underWay: 2 } });
+    expect(equal).toBe(true);
+    expect(verdicts).toEqual(["equal", "equal", "other_traffic"]);
+    expect(notes).toEqual([
+      "other traffic: the counters moved further than this run accounts for, by £1.50; 2 orders of others were under way before it began",
+    ]);
+  });
+
+  it("is told with both kinds of orders when both were there", () => {
+    const { notes } = judge({ after: counters(14, 5_300), others: { placed: 3, underWay: 1 } });
+    expect(notes.join()).toMatch(/by 2 orders; 3 orders of others were placed while it ran and 1 was under way before it began$/);
   });
 
   it("does not excuse a counter that lags behind", () => {

@@ -296,7 +296,9 @@ describe("A replay", () => {
     };
     const { code, out } = await run(["--file", small, "--url", url]);
     expect(code).toBe(0);
-    expect(out).toContain("other traffic: the counters moved further than this run accounts for, by 2 orders");
+    expect(out).toContain(
+      "other traffic: the counters moved further than this run accounts for, by 2 orders and £2.00; 2 orders of others were placed while it ran",
+    );
     expect(out).toContain("the counters include other traffic.");
   });
 
@@ -379,6 +381,15 @@ describe("A replay that cannot begin says why", () => {
     const { code, screen } = await run(["--file", other]);
     expect(code).toBe(1);
     expect(screen).toContain("line 1: the header lacks InvoiceNo");
+  });
+
+  it("when the file is no text at all, without showing its bytes", async () => {
+    const binary = join(folder, "invoices.xlsx");
+    writeFileSync(binary, Buffer.from("504b030414000600080000002100413722cf7201000004050000", "hex"));
+    const { code, screen, out } = await run(["--file", binary]);
+    expect(code).toBe(1);
+    expect(screen).toBe(`${binary} is not a CSV of invoices: it is no text\n`);
+    expect(out).toBe("");
   });
 
   it("and explains itself when asked for help", async () => {

@@ -6,11 +6,15 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { whyUnusable } from "../../scripts/start/port.ts";
 import { isAlive } from "../../scripts/start/processes.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
+
+/** Processes start slowly on a busy machine. */
+const PATIENCE_MS = 30_000;
+vi.setConfig({ testTimeout: 2 * PATIENCE_MS });
 
 /** Prepares in no time. As a server it starts a process of its own that outlives every polite request to end, as a hung runtime would. */
 const STAND_IN = `#!${process.execPath}
@@ -84,8 +88,8 @@ const start = (port: number, standIn: Parameters<typeof run>[2]) =>
   run(process.execPath, ["scripts/start.ts", "--port", String(port)], standIn);
 
 async function until(what: string, holds: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 10_000; !holds(); await new Promise((resolve) => setTimeout(resolve, 20))) {
-    if (Date.now() > deadline) throw new Error(`not within 10 s: ${what}`);
+  for (const deadline = Date.now() + PATIENCE_MS; !holds(); await new Promise((resolve) => setTimeout(resolve, 20))) {
+    if (Date.now() > deadline) throw new Error(`not within ${PATIENCE_MS} ms: ${what}`);
   }
 }
 
