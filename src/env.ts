@@ -5,6 +5,7 @@ import type { OrderActor } from "./actors/order-actor.ts";
 import type { RedriveActor } from "./actors/redrive-actor.ts";
 import type { StatsHub } from "./actors/stats-hub.ts";
 import type { StatsShard } from "./actors/stats-shard.ts";
+import type { TenantActor } from "./actors/tenant-actor.ts";
 import type { VelocityActor } from "./actors/velocity-actor.ts";
 import type { DeadLetter, Hint, OrderChanged } from "./contract/messages.ts";
 
@@ -24,9 +25,14 @@ export interface Env {
   /** One per redrive, named `<tenant>/<id>`. */
   readonly REDRIVES: DurableObjectNamespace<RedriveActor>;
 
+  /** One per tenant, named by it. */
+  readonly TENANTS: DurableObjectNamespace<TenantActor>;
+
   readonly HISTORY: D1Database;
   /** SHA-256 of an API key, in hex, to the `KeyRecord` of `tenants/keys.ts`. */
   readonly API_KEYS: KVNamespace;
+  /** A tenant to its current `StoredProfile`, see `contract/profile.ts`. */
+  readonly PROFILES: KVNamespace;
   readonly EMAIL: SendEmail;
 
   readonly ORDERS_EXPEDITED: Queue<Hint>;

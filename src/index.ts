@@ -13,6 +13,7 @@ export { OrderActor } from "./actors/order-actor.ts";
 export { RedriveActor } from "./actors/redrive-actor.ts";
 export { StatsHub } from "./actors/stats-hub.ts";
 export { StatsShard } from "./actors/stats-shard.ts";
+export { TenantActor } from "./actors/tenant-actor.ts";
 export { VelocityActor } from "./actors/velocity-actor.ts";
 
 /** One consumer per queue of wrangler.toml. */

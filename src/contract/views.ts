@@ -145,6 +145,7 @@ export const DiagnosisView = z
 
 /** One error of the body, with a JSON Pointer (RFC 6901) to where it is. */
 export const FieldError = z.object({ pointer: z.string(), detail: z.string() }).meta({ id: "FieldError" });
+export type FieldError = z.infer<typeof FieldError>;
 
 /** RFC 9457. `type` is stable; `detail` is for people. */
 export const Problem = z

@@ -14,6 +14,7 @@ import { problem, respond, unexpected } from "./problem.ts";
 import { quarantine } from "./quarantine.ts";
 import { stats } from "./stats.ts";
 import { stock } from "./stock.ts";
+import { tenants } from "./tenants.ts";
 import { traceIdOf } from "./trace.ts";
 
 /** A thousand lines with long descriptions fit; a batch of a hundred ordinary orders does, too. */
@@ -73,6 +74,7 @@ app.route("/v1/stock", stock);
 app.route("/v1/stats", stats);
 app.route("/v1/quarantine", quarantine);
 app.route("/v1/ops", ops);
+app.route("/v1/tenants", tenants);
 
 app.get("/healthz", (c) => c.json({ status: "ok" }));
 

@@ -19,15 +19,17 @@ const cache = new KeyCache();
 /** What a request carries along: who calls, its trace id, and what its line in the log is to be called and to say besides. */
 export type AuthEnv = { Bindings: Env; Variables: { caller: KeyRecord; trace: string; event: LogEvent; about: LogFields } };
 
-/** Lets a request pass whose key has `scope`, and puts who it is into `c.var.caller`. */
-export const requireScope = (scope: Scope) =>
+/** Lets a request pass whose key has one of the scopes, and puts who it is into `c.var.caller`. */
+export const requireScope = (...wanted: readonly [Scope, ...Scope[]]) =>
   createMiddleware<AuthEnv>(async (c, next) => {
     const key = presentedKey(c.req.raw.headers);
     const caller = key === null ? null : await lookUp(key, c.env);
     if (!caller) {
       return respond(c, problem("unauthorized", "send `authorization: Bearer <API key>`"), { "www-authenticate": "Bearer" });
     }
-    if (!caller.scopes.includes(scope)) return respond(c, problem("forbidden", `this needs the scope ${scope}`, { scope }));
+    const [scope] = wanted;
+    if (!wanted.some((one) => caller.scopes.includes(one)))
+      return respond(c, problem("forbidden", `this needs the scope ${wanted.join(" or ")}`, { scope }));
     c.set("caller", caller);
     return next();
   });

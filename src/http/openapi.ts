@@ -11,6 +11,7 @@ const ERRORS = {
   403: "The API key lacks the scope.",
   404: "Not found, or another tenant's.",
   409: "The order's status does not allow it.",
+  412: "It has changed meanwhile.",
   413: "The body is too large.",
   415: "The body is not application/json.",
   422: "The request does not fit the contract.",

@@ -18,6 +18,7 @@ export const PROBLEMS = {
   unauthorized: [401, "A valid API key is required"],
   forbidden: [403, "The API key lacks a scope"],
   "not-found": [404, "There is nothing here"],
+  "precondition-failed": [412, "It has changed meanwhile"],
   "wrong-status": [409, "The order's status does not allow this"],
   "wrong-stage": [409, "The order's track does not allow this stage now"],
   "invalid-cursor": [422, "The cursor is not valid here"],
@@ -77,14 +78,18 @@ export const RETRY = { "retry-after": "5" };
 
 /** What a schema found wrong, each with a JSON Pointer; unknown fields are pointed at by name. */
 export function invalid(error: z.ZodError, at: readonly string[] = []): Problem {
-  const found: z.infer<typeof FieldError>[] = error.issues.slice(0, MAX_ERRORS).flatMap((issue) => {
+  const found: FieldError[] = error.issues.slice(0, MAX_ERRORS).flatMap((issue) => {
     const keys = issue.code === "unrecognized_keys" ? issue.keys.slice(0, MAX_ERRORS) : [undefined];
     return keys.map((key) => ({
       pointer: pointer([...at, ...issue.path, ...(key === undefined ? [] : [key])]),
       detail: key === undefined ? issue.message : "is not a known field",
     }));
   });
-  const errors = found.slice(0, MAX_ERRORS);
+  return invalidFields(found.slice(0, MAX_ERRORS));
+}
+
+/** The same of what only the code can find wrong. */
+export function invalidFields(errors: readonly FieldError[]): Problem {
   const [first] = errors;
   return problem("invalid-request", first ? `${first.pointer || "the body"}: ${first.detail}` : "the request does not fit", { errors });
 }

@@ -42,6 +42,10 @@ export const LOG_EVENTS = [
   "cron.failed",
   "http.request",
   "http.bug",
+  "tenant.changed",
+  "tenant.unpublished",
+  "tenant.profile_unreadable",
+  "tenant.profile_unanswered",
   "units",
 ] as const;
 export type LogEvent = (typeof LOG_EVENTS)[number];

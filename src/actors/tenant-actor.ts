@@ -1,0 +1,142 @@
+/**
+ * The truth about one tenant's profile, named by the tenant: every version that was ever put, who put it and why. Changes
+ * pass through here one at a time, so no two become the same version. What readers use is a copy in KV, written through
+ * as an outbox: the version is durable first, and the alarm writes it again until KV has it.
+ */
+import { ProfileVersion, type TenantProfile } from "../contract/profile.ts";
+import type { Env } from "../env.ts";
+import { now } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
+import type { Row } from "../platform/storage.ts";
+import { Actor } from "./actor.ts";
+
+const SCHEMA = [
+  "CREATE TABLE versions (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, profile TEXT NOT NULL) STRICT",
+] as const;
+
+const SQL = {
+  latest: "SELECT version, at, by, reason, profile FROM versions ORDER BY version DESC LIMIT 1",
+  one: "SELECT version, at, by, reason, profile FROM versions WHERE version = ?",
+  page: "SELECT version, at, by, reason FROM versions WHERE version < ? ORDER BY version DESC LIMIT ?",
+  add: "INSERT INTO versions (version, at, by, reason, profile) VALUES (?, ?, ?, ?, ?)",
+} as const;
+
+/** The version that KV is known to have. */
+const PUBLISHED = "published";
+
+/** KV takes one write a second of a key; whoever waits for the answer is a person. */
+const PUBLISH_DEADLINE_MS = 3_000;
+
+/** When the alarm looks whether KV has the version: after the write that the change itself begins. */
+const PUBLISH_AGAIN_MS = 10_000;
+
+/** Who changes a profile, to what, and on which version they believe to build; null: on whichever there is. */
+export interface ProfileChange {
+  readonly profile: TenantProfile;
+  readonly by: string;
+  readonly reason: string;
+  readonly ifVersion: readonly number[] | null;
+}
+
+/** `stale`: the current version is another than those that the change builds on, and nothing was changed. */
+export type Changed =
+  | { readonly outcome: "changed" | "unchanged"; readonly current: ProfileVersion }
+  | { readonly outcome: "stale"; readonly version: number };
+
+/** A version without its profile. */
+export type VersionEntry = Omit<ProfileVersion, "profile">;
+
+interface EntryRow extends Row {
+  version: number;
+  at: number;
+  by: string;
+  reason: string;
+}
+
+interface VersionRow extends EntryRow {
+  profile: string;
+}
+
+export class TenantActor extends Actor {
+  #publishing: Promise<void> | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, SCHEMA);
+  }
+
+  /** Makes a version of the profile, unless it is what the current one says already. Durable when this answers. */
+  async put({ profile, by, reason, ifVersion }: ProfileChange): Promise<Changed> {
+    const before = this.#latest();
+    const version = before?.version ?? 0;
+    if (ifVersion !== null && !ifVersion.includes(version)) return { outcome: "stale", version };
+    const repeated = before !== null && JSON.stringify(before.profile) === JSON.stringify(profile);
+    const current = repeated ? before : { version: version + 1, at: now(), by, reason, profile };
+    // A repeat mends a copy in KV that somebody has damaged.
+    if (repeated) this.store.put(PUBLISHED, 0);
+    else this.store.write(SQL.add, current.version, current.at, by, reason, JSON.stringify(profile));
+    const armed = this.store.arm(now() + PUBLISH_AGAIN_MS);
+    if (!repeated) log.info("tenant.changed", { ...this.subject, version: current.version, by });
+    const published = this.#publish();
+    this.ctx.waitUntil(published.catch(() => {}));
+    await armed;
+    await within(PUBLISH_DEADLINE_MS, "writing a profile to KV", published).catch((error: unknown) => {
+      log.warn("tenant.unpublished", { ...this.subject, version: current.version, error: excerpt(error) });
+    });
+    return { outcome: repeated ? "unchanged" : "changed", current };
+  }
+
+  /** Null when no profile was ever put. */
+  async current(): Promise<ProfileVersion | null> {
+    return this.#latest();
+  }
+
+  /** Null when there is no such version. */
+  async version(version: number): Promise<ProfileVersion | null> {
+    return this.#one(SQL.one, version);
+  }
+
+  /** Versions below `before`, newest first. */
+  async versions(before: number, limit: number): Promise<VersionEntry[]> {
+    const rows = this.store.read<EntryRow>(SQL.page, before, limit);
+    return rows.map(({ version, at, by, reason }) => ({ version, at, by, reason }));
+  }
+
+  protected override async wake(): Promise<void> {
+    await this.#publish();
+  }
+
+  protected override get subject() {
+    return { tenant: this.ctx.id.name };
+  }
+
+  /** One write at a time: two that overtook each other would leave the older version in KV. */
+  #publish(): Promise<void> {
+    this.#publishing ??= this.#writeThrough().finally(() => {
+      this.#publishing = null;
+    });
+    return this.#publishing;
+  }
+
+  async #writeThrough(): Promise<void> {
+    for (let latest = this.#unpublished(); latest !== null; latest = this.#unpublished()) {
+      const { version, profile } = latest;
+      await this.env.PROFILES.put(this.ctx.id.name as string, JSON.stringify({ version, profile }));
+      this.store.put(PUBLISHED, version);
+    }
+  }
+
+  #unpublished(): ProfileVersion | null {
+    const latest = this.#latest();
+    return latest && (this.store.get<number>(PUBLISHED) ?? 0) < latest.version ? latest : null;
+  }
+
+  #latest(): ProfileVersion | null {
+    return this.#one(SQL.latest);
+  }
+
+  #one(statement: string, ...bindings: SqlStorageValue[]): ProfileVersion | null {
+    const [row] = this.store.read<VersionRow>(statement, ...bindings);
+    return row ? ProfileVersion.parse({ ...row, profile: JSON.parse(row.profile) }) : null;
+  }
+}
