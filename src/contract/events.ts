@@ -51,7 +51,8 @@ const by = z.string().max(100);
 const attempt = z.int().positive();
 
 export const OrderEvent = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("OrderPlaced"), order: PlacedOrder }),
+  /** `saga`: the version of the graph that carries the order to its end, kept in `domain/saga.ts`. */
+  z.object({ type: z.literal("OrderPlaced"), order: PlacedOrder, saga: z.int().positive() }),
   /** The order left its lane: somebody began to work on it at `startedAt`. */
   z.object({ type: z.literal("OrderStarted"), startedAt: Millis }),
   /** The intent, journaled before the call. The same step with a higher attempt is a further attempt. */

@@ -9,7 +9,7 @@ import { evolve, isAtRest, type OrderState, type StepState } from "./order.ts";
 import type { ProviderAnswer } from "./ports.ts";
 import { follow, plan, stageDeadlineOf } from "./progress.ts";
 import { retryDelayMs } from "./retry.ts";
-import { isUndo } from "./saga.ts";
+import { CURRENT_SAGA, isUndo } from "./saga.ts";
 import { nextStage, TRACKS } from "./tracks.ts";
 
 /** What people and other systems may ask of an order that exists. `by` names who, for the journal. */
@@ -31,9 +31,17 @@ export type Decision = { readonly events: readonly OrderEvent[] } | { readonly r
 
 const NOTHING: Decision = { events: [] };
 
+/** What an order pins when it is accepted, so that nothing that is changed later reaches it. */
+export interface Terms {
+  /** The version of its saga. */
+  readonly saga: number;
+}
+
+export const CURRENT_TERMS: Terms = { saga: CURRENT_SAGA };
+
 /** An accepted order, together with the intents of its first group: one commit holds both. */
-export function decidePlace(order: PlacedOrder, at: number): OrderEvent[] {
-  const placed: OrderEvent = { type: "OrderPlaced", order };
+export function decidePlace(order: PlacedOrder, at: number, { saga }: Terms = CURRENT_TERMS): OrderEvent[] {
+  const placed: OrderEvent = { type: "OrderPlaced", order, saga };
   return [placed, ...follow(evolve(null, placed, at), at)];
 }
 

@@ -99,15 +99,17 @@ function situationOf(state: OrderState, { now, running }: Circumstances): Situat
   }
   if (running) return "running";
   if (openSteps(state).some(([, step]) => step.phase === "blocked")) return "waiting_for_provider";
+  const planned = plan(state, now);
+  if (planned.kind === "stuck") return "about_to_be_parked";
   if (state.status === "accepted") return "in_lane";
-  switch (plan(state, now).kind) {
-    case "stuck":
-      return "about_to_be_parked";
+  switch (planned.kind) {
     case "wait":
       return "waiting_for_retry";
     case "call":
-    case "idle":
+    case "next":
       return "between_steps";
+    case "idle":
+      throw new Error(`an order that is ${state.status} has no plan`);
   }
 }
 
@@ -188,7 +190,7 @@ function sentenceOf(state: OrderState, diagnosis: Omit<Diagnosis, "sentence">, {
     case "waiting_for_provider":
       return `${providerOf(provider, now, diagnosis.since)} This order waits with ${steps} and spends no retry.${undoing} ${wake}`;
     case "about_to_be_parked":
-      return `Out of retries with ${steps}; it will be parked in front of a person. ${wake}`;
+      return `${deadEndOf(state, now)}; it will be parked in front of a person. ${wake}`;
     case "held":
       return `Held for a person by the risk screening ${since}: ${state.hold?.flags.join(", ")}. Nobody deciding by ${deadline(state.hold?.until ?? 0)} rejects it.`;
     case "waiting_for_stage":
@@ -208,6 +210,12 @@ function laneInWords(lane: Diagnosis["lane"]): string {
   if (lane.probability === 0) return waiting;
   const share = Math.round(100 * lane.probability);
   return `${waiting}; the lane is so full that ${share} % of starts are put off by up to ${Math.ceil(lane.upToSeconds)} s`;
+}
+
+function deadEndOf(state: OrderState, now: number): string {
+  const planned = plan(state, now);
+  const cause = planned.kind === "stuck" ? planned.cause : null;
+  return cause?.step ? `Out of retries with ${cause.step}` : `It can go no further: ${cause?.detail}`;
 }
 
 const retryOf =

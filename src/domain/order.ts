@@ -2,8 +2,8 @@
  * What an order is: the fold of its journal. Nothing here decides anything; an event is a fact and is never refused.
  */
 import type { Commit, FailureKind, OrderEvent, PlacedOrder, StepFacts } from "../contract/events.ts";
-import type { Attention, Cause, OrderStatus, OrderSummary, Priority, Refusal, Step } from "../contract/order.ts";
-import { isUndo, UNDOES } from "./saga.ts";
+import type { Attention, Cause, OrderStatus, OrderSummary, Priority, Refusal, Step, UndoStep } from "../contract/order.ts";
+import { isUndo, sagaOf } from "./saga.ts";
 
 /** Where one step of the saga stands. */
 export interface StepState {
@@ -35,6 +35,8 @@ export type Ending = { readonly status: "cancelled"; readonly reason: string } |
 export interface OrderState {
   readonly version: number;
   readonly order: PlacedOrder;
+  /** The version of the graph under which it was accepted, and which carries it to its end. */
+  readonly saga: number;
   readonly status: OrderStatus;
   /** As placed, or expedited once the order was promoted. */
   readonly priority: Priority;
@@ -76,7 +78,7 @@ export function apply(state: OrderState | null, commit: Commit): OrderState | nu
 
 /** One event further; `at` is the time of the commit that holds it. */
 export function evolve(state: OrderState | null, event: OrderEvent, at: number): OrderState {
-  if (event.type === "OrderPlaced") return placed(event.order, at);
+  if (event.type === "OrderPlaced") return placed(event.order, event.saga, at);
   if (state === null) throw new Error(`a journal cannot begin with ${event.type}`);
   switch (event.type) {
     case "OrderStarted":
@@ -193,10 +195,11 @@ export function causeFingerprintOf({ class: kind, step, detail }: Cause): string
 
 const MAX_FINGERPRINT_DETAIL = 120;
 
-function placed(order: PlacedOrder, at: number): OrderState {
+function placed(order: PlacedOrder, saga: number, at: number): OrderState {
   return {
     version: 0,
     order,
+    saga,
     status: "accepted",
     priority: order.priority,
     placedAt: at,
@@ -244,7 +247,7 @@ function withStep(state: OrderState, step: Step, change: (step: StepState) => St
 function withLateEffect(state: OrderState, step: Step, facts: StepFacts): OrderState {
   if (isUndo(step)) return state;
   const known = withStep(state, step, (before) => ({ ...before, facts: { ...facts, ...before.facts } }));
-  const undo = Object.entries(UNDOES).find(([, forward]) => forward === step)?.[0] as keyof typeof UNDOES | undefined;
+  const undo = Object.entries(sagaOf(state.saga)?.undoes ?? {}).find(([, forward]) => forward === step)?.[0] as UndoStep | undefined;
   if (!undo || state.ending === null || state.steps[undo] === undefined) return known;
   const owed = withStep(known, undo, (before) => ({
     ...before,

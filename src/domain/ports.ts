@@ -23,11 +23,23 @@ export const OPERATIONS = {
 /** What steps are carried out by: an outside service, or the risk screening, which is our own and cannot be down by itself. */
 export type Port = ProviderName | "risk";
 
+/**
+ * The idempotency key of a call: `<orderId>:<step>`, the same on each retry, and `<orderId>:<step>:<n>` from the second
+ * generation on. The only place that knows how a key is made.
+ */
+export const stepKey = (orderId: string, step: Step, keyGeneration: number): string =>
+  keyGeneration === 1 ? `${orderId}:${step}` : `${orderId}:${step}:${keyGeneration}`;
+
 /** One call of one operation. */
 export interface ProviderCall {
   readonly step: Step;
-  /** `<orderId>:<step>`, the same on each retry, `<orderId>:<step>:<n>` when a late effect makes the n-th undo necessary. */
+  /** Of `stepKey`. */
   readonly key: string;
+  /**
+   * Of an undo: the keys of all calls whose effect it takes back, as they were sent, from the first generation to the
+   * last. Any of them may have had its effect without anybody hearing of it. Empty for a step of the way forward.
+   */
+  readonly undoes: readonly string[];
   /** Which attempt at this step this is, counted from 1 over the life of the order; never part of the key. */
   readonly attempt: number;
   readonly order: PlacedOrder;

@@ -6,7 +6,7 @@ import type { FailureKind, OrderEvent } from "../contract/events.ts";
 import type { Cause, CauseClass, Step, UndoStep } from "../contract/order.ts";
 import type { Lane } from "./lanes.ts";
 import type { OrderState, StepState } from "./order.ts";
-import { FORWARD, isUndo, UNDO, UNDOES } from "./saga.ts";
+import { isUndo, type Saga, sagaOf } from "./saga.ts";
 import { stageBudgetMs } from "./tracks.ts";
 
 /** A person has a working day and a night's sleep to look at a held order. */
@@ -24,11 +24,13 @@ export const SETTLE_AFTER_MS = 20_000;
 export type Plan =
   /** These calls are due now, side by side. */
   | { readonly kind: "call"; readonly steps: readonly Step[] }
+  /** No step is open, and the events of `follow` are to be committed. */
+  | { readonly kind: "next" }
   /** Nothing is due before `until`. */
   | { readonly kind: "wait"; readonly until: number }
-  /** A step can go no further: the order is to be parked. */
+  /** The order can go no further: it is to be parked. */
   | { readonly kind: "stuck"; readonly cause: Cause }
-  /** The saga has nothing to do: the order is confirmed, held, parked or at rest. */
+  /** The saga has nothing to do: the order is confirmed, held, parked or at rest. Never the plan of one that is to move. */
   | { readonly kind: "idle" };
 
 /** The saga moves only in these; in the others the order waits for a person, a stage, or nothing at all. */
@@ -40,26 +42,29 @@ const isMoving = (state: OrderState): boolean =>
  * while a group is still open. Once an end is decided the open steps of the way forward are given up and undone.
  */
 export function follow(state: OrderState, at: number): OrderEvent[] {
-  if (!isMoving(state)) return [];
-  return state.ending ? followUndo(state) : followForward(state, at);
+  const saga = sagaOf(state.saga);
+  if (!saga || !isMoving(state)) return [];
+  return state.ending ? followUndo(state, saga) : followForward(state, saga, at);
 }
 
-function followForward(state: OrderState, at: number): OrderEvent[] {
-  for (const [index, group] of FORWARD.entries()) {
-    const steps = group.map((step) => state.steps[step]);
-    if (steps.every((step) => step === undefined)) return group.map((step) => ({ type: "StepStarted", step, attempt: 1 }));
-    if (!steps.every((step) => step?.phase === "succeeded")) return [];
-    const flags = state.steps.screen?.facts.flags ?? [];
-    if (index === 0 && flags.length > 0 && !state.approved) return [{ type: "OrderHeld", flags, until: at + HOLD_MS }];
+const begin = (step: Step): OrderEvent => ({ type: "StepStarted", step, attempt: 1 });
+
+function followForward(state: OrderState, saga: Saga, at: number): OrderEvent[] {
+  const flags = state.steps.screen?.facts.flags ?? [];
+  for (const group of saga.forward) {
+    const missing = group.filter((step) => state.steps[step] === undefined);
+    if (missing.length > 0) return missing.map(begin);
+    if (!group.every((step) => state.steps[step]?.phase === "succeeded")) return [];
+    if (group.includes("screen") && flags.length > 0 && !state.approved) return [{ type: "OrderHeld", flags, until: at + HOLD_MS }];
   }
   return [{ type: "OrderConfirmed" }];
 }
 
-function followUndo(state: OrderState): OrderEvent[] {
-  for (const group of UNDO) {
-    const owed = group.filter((undo) => isOwed(state, undo) && state.steps[undo]?.phase !== "succeeded");
+function followUndo(state: OrderState, saga: Saga): OrderEvent[] {
+  for (const group of saga.undo) {
+    const owed = group.filter((undo) => isOwed(state, saga, undo) && state.steps[undo]?.phase !== "succeeded");
     if (owed.length === 0) continue;
-    return owed.filter((undo) => state.steps[undo] === undefined).map((step) => ({ type: "StepStarted", step, attempt: 1 }));
+    return owed.filter((undo) => state.steps[undo] === undefined).map(begin);
   }
   return [state.ending?.status === "cancelled" ? { type: "OrderCancelled" } : { type: "OrderFailed" }];
 }
@@ -68,23 +73,38 @@ function followUndo(state: OrderState): OrderEvent[] {
  * An effect is undone when its intent was journaled and no refusal says that it never happened: an outcome that nobody
  * knows is undone too. A payment that was surely captured is refunded, and its authorization is gone with it.
  */
-function isOwed(state: OrderState, undo: UndoStep): boolean {
-  const forward = state.steps[UNDOES[undo]];
+function isOwed(state: OrderState, { undoes }: Saga, undo: UndoStep): boolean {
+  const takenBack = undoes[undo];
+  const forward = takenBack && state.steps[takenBack];
   if (forward === undefined || forward.phase === "refused") return false;
   return !(undo === "void" && state.steps.capture?.phase === "succeeded");
+}
+
+/** The steps of the way forward that have not begun, in their order; none once the order is on its way back or confirmed. */
+export function stepsAhead(state: OrderState): Step[] {
+  if (state.ending || state.confirmedAt !== null) return [];
+  return (sagaOf(state.saga)?.forward.flat() ?? []).filter((step) => state.steps[step] === undefined);
 }
 
 /** What to do at `now`. */
 export function plan(state: OrderState, now: number): Plan {
   if (!isMoving(state)) return { kind: "idle" };
   const open = openSteps(state);
+  const hasNext = open.length > 0 || follow(state, now).length > 0;
+  if (!hasNext || !sagaOf(state.saga)) return { kind: "stuck", cause: deadEnd(state) };
+  if (open.length === 0) return { kind: "next" };
   const stuck = open.find(([, step]) => step.phase === "failed" && step.retryAt === null);
   if (stuck) return { kind: "stuck", cause: causeOf(...stuck) };
   // A blocked step is always due: whether its provider may be called again is asked when it is taken up.
   const due = open.filter(([, step]) => step.retryAt === null || step.retryAt <= now).map(([name]) => name);
   if (due.length > 0) return { kind: "call", steps: due };
-  const until = Math.min(...open.map(([, step]) => step.retryAt ?? now));
-  return open.length > 0 ? { kind: "wait", until } : { kind: "idle" };
+  return { kind: "wait", until: Math.min(...open.map(([, step]) => step.retryAt ?? now)) };
+}
+
+/** A moving order that no rule carries on. No rule should lead here, so the trouble is ours, and a person is told. */
+function deadEnd({ saga }: OrderState): Cause {
+  const detail = sagaOf(saga) ? "no step is open and none follows" : `this release does not hold version ${saga} of the saga`;
+  return { class: "bug", detail };
 }
 
 /** The steps in the direction of travel that have begun and have no outcome yet. */

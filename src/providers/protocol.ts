@@ -7,17 +7,17 @@ import { Address, Customer, OrderLine, Payment, Priority, TrackName } from "../c
 import { Amount, Currency, OrderId } from "../contract/primitives.ts";
 import { itemsOf } from "../domain/inventory.ts";
 import type { ProviderCall } from "../domain/ports.ts";
-import { UNDOES } from "../domain/saga.ts";
 
 const reference = z.string().max(200);
 
 const order = { orderId: OrderId };
 const money = { amount: Amount, currency: Currency };
 /**
- * The key of the call that an undo takes back. A provider finds it by this when the answer, and so its reference, was never
- * learnt. Undoing what never happened is done, and the provider refuses a call with that key that arrives later.
+ * The keys of the calls that an undo takes back, as they were sent. A provider finds the effects by these when an answer,
+ * and so its reference, was never learnt; whatever stands under any of them is to be undone. Undoing what never happened
+ * is done, and the provider refuses a call with one of these keys that arrives later.
  */
-const undo = { undoes: z.string() };
+const undo = { undoes: z.array(z.string()).min(1) };
 const goods = { items: z.array(z.object({ sku: z.string(), quantity: z.int().positive() })) };
 const route = { ...goods, shipTo: Address, priority: Priority, track: TrackName };
 
@@ -95,24 +95,25 @@ export const ProviderRefusal = z
   .catch({ reason: DECLINED });
 
 /** What a provider needs to know to do a call. */
-export function requestOf({ step, order, facts }: ProviderCall): ProviderRequest {
+export function requestOf({ step, undoes: keys, order, facts }: ProviderCall): ProviderRequest {
   const { orderId, total, currency, shipTo, priority, track } = order;
   const money = { amount: total, currency };
   const items = itemsOf(order.lines);
   const authorization = facts.authorize?.reference;
+  const undoes = [...keys];
   switch (step) {
     case "authorize":
       return { operation: "authorize", orderId, ...money, payment: { token: order.payment.token }, customerId: order.customer.id };
     case "capture":
       return { operation: "capture", orderId, ...money, authorization };
     case "void":
-      return { operation: "void", orderId, ...money, undoes: `${orderId}:${UNDOES.void}`, authorization };
+      return { operation: "void", orderId, ...money, undoes, authorization };
     case "refund":
       return {
         operation: "refund",
         orderId,
         ...money,
-        undoes: `${orderId}:${UNDOES.refund}`,
+        undoes,
         authorization,
         capture: facts.capture?.reference,
       };
@@ -121,7 +122,7 @@ export function requestOf({ step, order, facts }: ProviderCall): ProviderRequest
     case "commit":
       return { operation: "commit", orderId, items, reservation: facts.reserve?.reference };
     case "release":
-      return { operation: "release", orderId, items, undoes: `${orderId}:${UNDOES.release}`, reservation: facts.reserve?.reference };
+      return { operation: "release", orderId, items, undoes, reservation: facts.reserve?.reference };
     case "route":
       return { operation: "route", orderId, items, shipTo, priority, track };
     case "unroute":
@@ -132,7 +133,7 @@ export function requestOf({ step, order, facts }: ProviderCall): ProviderRequest
         shipTo,
         priority,
         track,
-        undoes: `${orderId}:${UNDOES.unroute}`,
+        undoes,
         route: facts.route?.reference,
       };
     case "confirm":

@@ -6,8 +6,9 @@ import type { StepFacts } from "../contract/events.ts";
 import type { Step } from "../contract/order.ts";
 import type { Outcome } from "../domain/decide.ts";
 import type { OrderState } from "../domain/order.ts";
-import { OPERATIONS, type ProviderAnswer, type Providers } from "../domain/ports.ts";
+import { OPERATIONS, type ProviderAnswer, type Providers, stepKey } from "../domain/ports.ts";
 import { CALL_TIMEOUT_MS } from "../domain/progress.ts";
+import { isUndo, sagaOf } from "../domain/saga.ts";
 import { excerpt } from "../platform/log.ts";
 
 /** How long an abandoned call is still listened to. */
@@ -31,9 +32,10 @@ export function callProvider(
 ): Promise<Outcome> {
   const { order } = state;
   const { attempt = 1, keyGeneration = 1 } = state.steps[step] ?? {};
-  const key = keyGeneration === 1 ? `${order.orderId}:${step}` : `${order.orderId}:${step}:${keyGeneration}`;
+  const key = stepKey(order.orderId, step, keyGeneration);
   const abort = new AbortController();
-  const call = providers[OPERATIONS[step].port]({ step, key, attempt, order, facts: factsOf(state), signal: abort.signal });
+  const request = { step, key, undoes: undoneKeys(state, step), attempt, order, facts: factsOf(state), signal: abort.signal };
+  const call = providers[OPERATIONS[step].port](request);
   const answered = call.catch((bug: unknown): ProviderAnswer => ({ outcome: "failed", failure: "bug", detail: excerpt(bug) }));
   return new Promise((resolve) => {
     let settle = (answer: ProviderAnswer) => resolve({ step, attempt, answer });
@@ -47,6 +49,17 @@ export function callProvider(
       settle(answer);
     });
   });
+}
+
+/**
+ * The keys that an undo takes back: one for each generation of the forward step, because a call under an earlier key may
+ * still arrive, or have arrived, after a later one was made.
+ */
+function undoneKeys({ order, saga, steps }: OrderState, step: Step): string[] {
+  const forward = isUndo(step) ? sagaOf(saga)?.undoes[step] : undefined;
+  if (forward === undefined) return [];
+  const { keyGeneration = 1 } = steps[forward] ?? {};
+  return Array.from({ length: keyGeneration }, (_, before) => stepKey(order.orderId, forward, before + 1));
 }
 
 /** What the steps brought back, those whose answer came late included: an undo must find what it undoes. */

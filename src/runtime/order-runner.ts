@@ -19,6 +19,7 @@ import {
   decideStuck,
   type OrderCommand,
   type Outcome,
+  type Terms,
 } from "../domain/decide.ts";
 import type { Lane } from "../domain/lanes.ts";
 import { apply, fold, type OrderState, summarize } from "../domain/order.ts";
@@ -81,8 +82,11 @@ export interface AdvanceResult {
   readonly retryAfterMs: number | null;
 }
 
-/** What a look from outside found: all well, no alarm where one must be, or a history that never heard of the newest version. */
-export type Poked = "healthy" | "alarm_lost" | "history_behind";
+/**
+ * What a look from outside found: all well, an order that can go no further and was parked now, no alarm where one must be,
+ * or a history that never heard of the newest version.
+ */
+export type Poked = "healthy" | "parked" | "alarm_lost" | "history_behind";
 
 type Trigger =
   | { readonly kind: "hint"; readonly attempt: number; readonly probe?: ProviderName | undefined }
@@ -118,11 +122,11 @@ export class OrderRunner {
   }
 
   /** Accepts the order, or recognises it: the same request digest is a repeat, another one is a conflict. */
-  place(order: PlacedOrder): PlaceResult {
+  place(order: PlacedOrder, terms?: Terms): PlaceResult {
     if (this.#state) {
       return { outcome: this.#state.order.requestDigest === order.requestDigest ? "replayed" : "conflict", state: this.#state };
     }
-    const state = this.#commit(decidePlace(order, this.#ports.clock.now()));
+    const state = this.#commit(decidePlace(order, this.#ports.clock.now(), terms));
     this.#ports.background(this.#publish());
     return { outcome: "placed", state };
   }
@@ -179,6 +183,12 @@ export class OrderRunner {
   poke(armedAt: number | null, shown: number): Poked | null {
     if (!this.#state) return null;
     const now = this.#ports.clock.now();
+    const stuck = this.#run === null ? decideStuck(this.#state, now) : [];
+    if (stuck.length > 0) {
+      this.#commit(stuck);
+      this.#ports.background(this.#publish());
+      return "parked";
+    }
     const mustWake = wakeAt(this.#state, this.#lane(), { settleAt: "never", waitAt: null }) !== null;
     const alarmLost = this.#run === null && mustWake && (armedAt === null || armedAt < now - ALARM_OVERDUE_MS);
     const historyBehind = shown < this.#state.version && now - this.#state.updatedAt > SETTLE_AFTER_MS;

@@ -1,7 +1,8 @@
 /** Calls as the saga makes them, for tests of the adapters. */
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Step } from "../../src/contract/order.ts";
-import type { ProviderCall } from "../../src/domain/ports.ts";
+import { type ProviderCall, stepKey } from "../../src/domain/ports.ts";
+import { CURRENT_SAGA, isUndo, SAGAS } from "../../src/domain/saga.ts";
 
 let orders = 0;
 
@@ -31,7 +32,11 @@ export function orderOf(changes: Partial<PlacedOrder> = {}): PlacedOrder {
 
 export function callOf(step: Step, changes: Partial<ProviderCall> = {}): ProviderCall {
   const order = changes.order ?? orderOf();
-  return { step, key: `${order.orderId}:${step}`, attempt: 1, order, facts: {}, signal: new AbortController().signal, ...changes };
+  const { orderId } = order;
+  const takenBack = isUndo(step) ? SAGAS[CURRENT_SAGA]?.undoes[step] : undefined;
+  const undoes = takenBack ? [stepKey(orderId, takenBack, 1)] : [];
+  const call = { step, key: stepKey(orderId, step, 1), undoes, attempt: 1, order, facts: {}, signal: new AbortController().signal };
+  return { ...call, ...changes };
 }
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";

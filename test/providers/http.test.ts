@@ -88,7 +88,7 @@ describe("A request", () => {
       "content-type": "application/json",
       traceparent: expect.stringMatching(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`)),
     });
-    expect(await request.json()).toMatchObject({ operation: "cancel", undoes: `${call.order.orderId}:route`, route: "ship_1" });
+    expect(await request.json()).toMatchObject({ operation: "cancel", undoes: [`${call.order.orderId}:route`], route: "ship_1" });
   });
 
   it("carries only what the operation needs", async () => {

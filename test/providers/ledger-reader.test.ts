@@ -21,7 +21,7 @@ describe("A provider's ledger", () => {
   it("tell every effect that an order has had, once for each time, of that port only", async () => {
     const payment = httpProvider({ url: `${server.url}/payment` });
     const call = (step: "authorize" | "capture", attempt: number) =>
-      payment({ step, key: `${order.orderId}:${step}`, attempt, order, facts: {}, signal: new AbortController().signal });
+      payment({ step, key: `${order.orderId}:${step}`, undoes: [], attempt, order, facts: {}, signal: new AbortController().signal });
     await call("authorize", 1);
     await call("authorize", 2);
     await call("capture", 1);

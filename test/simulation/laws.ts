@@ -61,6 +61,8 @@ export interface Evidence {
   readonly told: readonly Told[];
   readonly obeyed: readonly Obeyed[];
   readonly orders: readonly PublicOrder[];
+  /** Orders that were accepted under a graph in which nothing is routed. */
+  readonly unrouted: ReadonlySet<string>;
   readonly effects: readonly Effect[];
   /** By order, when the first undo reached a provider. */
   readonly undoBegan: ReadonlyMap<string, number>;
@@ -202,7 +204,7 @@ function wrongOrderOfUndo({ effects, undoBegan }: Evidence): Violation[] {
 }
 
 /** Law 2, money: captured less refunded is what a kept order owes, and nothing stays blocked on the card of one that is not kept. */
-function misplacedMoney({ orders, effects }: Evidence): Violation[] {
+function misplacedMoney({ orders, effects, unrouted }: Evidence): Violation[] {
   const own = Map.groupBy(effects, ({ orderId }) => orderId);
   return orders.flatMap(({ orderId, status, total }): Violation[] => {
     const sum = (step: Step) => (own.get(orderId) ?? []).reduce((amount, effect) => amount + (effect.step === step ? effect.amount : 0), 0);
@@ -212,7 +214,7 @@ function misplacedMoney({ orders, effects }: Evidence): Violation[] {
     if (KEPT.has(status)) {
       return [
         ...(held === total ? [] : [wrong(`owes ${total}, captured less refunded is ${held}`)]),
-        ...(count("route") - count("unroute") === 1 ? [] : [wrong("its goods are not on their way")]),
+        ...(count("route") - count("unroute") === (unrouted.has(orderId) ? 0 : 1) ? [] : [wrong(inTransit(unrouted.has(orderId)))]),
         ...(count("confirm") === 1 ? [] : [wrong(`its customer was told ${count("confirm")} times`)]),
       ];
     }
@@ -227,6 +229,9 @@ function misplacedMoney({ orders, effects }: Evidence): Violation[] {
     ];
   });
 }
+
+const inTransit = (unrouted: boolean): string =>
+  unrouted ? "its goods are on their way, by a step that was added after it was accepted" : "its goods are not on their way";
 
 /** Law 3: what came in is available, reserved or sold; nothing is reserved for orders at rest. Parked orders may hold some. */
 function misplacedGoods({ orders, shelves }: Evidence): Violation[] {

@@ -7,7 +7,7 @@
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { PlaceOrder } from "../../src/contract/order.ts";
 import { totalOf } from "../../src/contract/order.ts";
-import type { OrderCommand } from "../../src/domain/decide.ts";
+import type { OrderCommand, Terms } from "../../src/domain/decide.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import { nextStage, TRACKS } from "../../src/domain/tracks.ts";
 import { between, chance, type Draw, drawsFor, whole } from "../chaos/random.ts";
@@ -52,13 +52,18 @@ export class People {
   readonly #context: Context;
   readonly #actors: Actors;
   readonly #hint: (state: OrderState) => void;
+  readonly #terms: () => Terms;
   readonly #draw: Draw;
 
-  /** @param hint what the HTTP face does after an answer that set an order in motion */
-  constructor(context: Context, actors: Actors, seed: number, hint: (state: OrderState) => void) {
+  /**
+   * @param hint what the HTTP face does after an answer that set an order in motion
+   * @param terms what an order that is accepted now pins
+   */
+  constructor(context: Context, actors: Actors, seed: number, hint: (state: OrderState) => void, terms: () => Terms) {
     this.#context = context;
     this.#actors = actors;
     this.#hint = hint;
+    this.#terms = terms;
     this.#draw = drawsFor(seed, "people");
   }
 
@@ -110,7 +115,7 @@ export class People {
 
   async #submit(order: PlacedOrder): Promise<void> {
     const placed = await this.#insist(() =>
-      this.#actors.request(order.orderId, `place ${order.reference}`, (process) => process.place(order)),
+      this.#actors.request(order.orderId, `place ${order.reference}`, (process) => process.place(order, this.#terms())),
     );
     if (!placed || placed.outcome === "conflict") return;
     const { orderId, reference = "", total } = order;

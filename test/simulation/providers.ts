@@ -38,15 +38,13 @@ export const MAGIC = {
 /** Totals from here on are flagged by the screening. */
 export const REVIEW_FROM = 1_000_000;
 
+/** Effects that stand are known by the key that they were asked with, and taken back only by an undo that names it. */
 interface Account {
-  standing: boolean;
-  /** What was taken from the card and not given back; it may be nothing, for a gift. Null: nothing was ever taken. */
-  taken: number | null;
-  routed: boolean;
-  readonly fenced: Set<Step>;
+  authorizedBy: string | null;
+  /** What was taken from the card and not given back; the amount may be nothing, for a gift. */
+  taken: { readonly by: string; readonly amount: number } | null;
+  routedBy: string | null;
 }
-
-const FENCES: Partial<Record<Step, readonly Step[]>> = { void: ["authorize", "capture"], refund: ["capture"], unroute: ["route"] };
 
 const DONE: ProviderAnswer = { outcome: "succeeded", facts: {} };
 const refusal = (reason: string): ProviderAnswer => ({ outcome: "refused", refusal: { reason } });
@@ -59,6 +57,8 @@ export class Ledger {
   readonly #context: Context;
   readonly #answers = new Map<string, ProviderAnswer>();
   readonly #accounts = new Map<string, Account>();
+  /** Keys that an undo has named: a call that arrives with one of them is refused. */
+  readonly #fenced = new Set<string>();
   readonly #shelves = new Map<string, { stock: Stock; received: number; reservations: Map<string, Reservation> }>();
 
   constructor(context: Context) {
@@ -80,21 +80,21 @@ export class Ledger {
   }
 
   /** The one answer of a key; its effect takes place the first time. */
-  settle({ step, key, order, facts }: ProviderCall): ProviderAnswer {
+  settle({ step, key, undoes, order, facts }: ProviderCall): ProviderAnswer {
     if (isUndo(step) && !this.undoBegan.has(order.orderId)) this.undoBegan.set(order.orderId, this.#context.loop.now);
     // The stock fences and remembers by itself, by order and not by key.
     if (OPERATIONS[step].port === "inventory") return this.#stock(step, key, order, facts.reserve?.tracked);
     const known = this.#answers.get(key);
     if (known) return known;
-    const answer = this.#decide(step, key, order);
+    const answer = this.#decide(step, key, undoes, order);
     this.#answers.set(key, answer);
     return answer;
   }
 
-  #decide(step: Step, key: string, order: PlacedOrder): ProviderAnswer {
+  #decide(step: Step, key: string, undoes: readonly string[], order: PlacedOrder): ProviderAnswer {
     const account = this.#account(order.orderId);
-    if (account.fenced.has(step)) return refusal("undone");
-    if (this.#context.faults.fencing) for (const fenced of FENCES[step] ?? []) account.fenced.add(fenced);
+    if (this.#fenced.has(key)) return refusal("undone");
+    if (this.#context.faults.fencing) for (const undone of undoes) this.#fenced.add(undone);
     const done = (amount = 0): ProviderAnswer => {
       this.#record(step, key, order.orderId, amount);
       return { outcome: "succeeded", facts: { reference: `${step}-${key.slice(-12)}` } };
@@ -106,32 +106,32 @@ export class Ledger {
       case "authorize":
         if (token === MAGIC.unreadableToken) return unreadable;
         if (token === MAGIC.declined) return refusal("card_declined");
-        account.standing = true;
+        account.authorizedBy = key;
         return done();
       case "capture":
-        if (!account.standing) return refusal("not_authorized");
+        if (account.authorizedBy === null) return refusal("not_authorized");
         if (token === MAGIC.captureDeclined) return refusal("capture_declined");
-        account.taken = order.total;
+        account.taken = { by: key, amount: order.total };
         return done(order.total);
       case "void":
-        if (!account.standing || account.taken !== null) return DONE;
-        account.standing = false;
+        if (account.authorizedBy === null || !undoes.includes(account.authorizedBy) || account.taken !== null) return DONE;
+        account.authorizedBy = null;
         return done();
       case "refund": {
         const { taken } = account;
-        if (taken === null) return DONE;
+        if (taken === null || !undoes.includes(taken.by)) return DONE;
         account.taken = null;
-        account.standing = false;
-        return done(taken);
+        account.authorizedBy = null;
+        return done(taken.amount);
       }
       case "route":
         if (order.shipTo.postalCode === MAGIC.unreadableAddress) return unreadable;
         if (order.shipTo.postalCode === MAGIC.unroutable) return refusal("no_route");
-        account.routed = true;
+        account.routedBy = key;
         return done();
       case "unroute":
-        if (!account.routed) return DONE;
-        account.routed = false;
+        if (account.routedBy === null || !undoes.includes(account.routedBy)) return DONE;
+        account.routedBy = null;
         return done();
       case "confirm":
         return order.customer.email === MAGIC.bounces ? refusal("no_such_mailbox") : done();
@@ -185,7 +185,7 @@ export class Ledger {
   #account(orderId: string): Account {
     const known = this.#accounts.get(orderId);
     if (known) return known;
-    const account: Account = { standing: false, taken: null, routed: false, fenced: new Set() };
+    const account: Account = { authorizedBy: null, taken: null, routedBy: null };
     this.#accounts.set(orderId, account);
     return account;
   }

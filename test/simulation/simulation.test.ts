@@ -90,6 +90,7 @@ const evidence = (changes: Partial<Evidence>): Evidence => ({
   orders: [],
   effects: [],
   undoBegan: new Map(),
+  unrouted: new Set(),
   shelves: [],
   history: [],
   counters: NOTHING_COUNTED,

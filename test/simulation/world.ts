@@ -7,12 +7,14 @@ import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages
 import type { Priority, ProviderName } from "../../src/contract/order.ts";
 import { summarize } from "../../src/domain/order.ts";
 import { laneOf } from "../../src/domain/routing.ts";
+import { CURRENT_SAGA } from "../../src/domain/saga.ts";
 import type { Env } from "../../src/env.ts";
 import { rangesAt } from "../../src/ops/sweeper.ts";
 import { log } from "../../src/platform/log.ts";
 import { consumeDeadLetters } from "../../src/queues/dead-letter-consumer.ts";
 import { consumeLane } from "../../src/queues/lane-consumer.ts";
 import { between, chance, drawsFor, whole } from "../chaos/random.ts";
+import { OTHER_RELEASE, release, sagaWithout } from "../support/sagas.ts";
 import { Actors } from "./actors.ts";
 import { SimulatedBreakers } from "./breakers.ts";
 import { Context, EPOCH } from "./context.ts";
@@ -40,6 +42,9 @@ const LOOK_EVERY_MS = 10 * SECOND;
 const SWEEP_EVERY_MS = 5 * MINUTE;
 const LONG_SWEEP_EVERY_MS = 12 * HOUR;
 const EVICT_EVERY_MS = MINUTE;
+
+/** The graph of the release that some worlds begin with: nothing is routed, until a later release adds that step in mid-run. */
+const BEFORE_ROUTING = OTHER_RELEASE;
 
 export interface SeedReport {
   readonly seed: number;
@@ -89,6 +94,8 @@ class World {
     this.#orders = whole(draw, 5, 20);
     this.#faultsLastMs = Math.round(between(draw, 10 * MINUTE, 90 * MINUTE));
     this.#long = chance(draw, 0.25);
+    release(BEFORE_ROUTING, sagaWithout("route"));
+    const routedFrom = EPOCH + (chance(draw, 0.5) ? whole(draw, 0, this.#faultsLastMs / 2) : 0);
     const context = new Context(seed, this.#faultsLastMs, recording);
     this.#context = context;
     this.#faults = context.faults;
@@ -142,9 +149,15 @@ class World {
       spared: ({ order }) => this.#actors.hasLostAlarm(order.orderId),
       consume: (batch) => this.#projections.consume(batch),
     });
-    this.#people = new People(context, this.#actors, seed, ({ order, priority }) => {
-      void this.#hint({ orderId: order.orderId, priority }).catch(() => {});
-    });
+    this.#people = new People(
+      context,
+      this.#actors,
+      seed,
+      ({ order, priority }) => {
+        void this.#hint({ orderId: order.orderId, priority }).catch(() => {});
+      },
+      () => ({ saga: context.loop.now < routedFrom ? BEFORE_ROUTING : CURRENT_SAGA }),
+    );
   }
 
   async run(): Promise<SeedReport> {
@@ -256,6 +269,7 @@ class World {
       told: this.#people.told,
       obeyed: this.#people.obeyed,
       orders: this.#actors.states().map((state) => ({ ...summarize(state), lines: state.order.lines })),
+      unrouted: new Set(this.#actors.states().flatMap(({ order, saga }) => (saga === BEFORE_ROUTING ? [order.orderId] : []))),
       effects: this.#ledger.effects,
       undoBegan: this.#ledger.undoBegan,
       shelves: this.#ledger.shelves,
