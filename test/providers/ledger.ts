@@ -47,18 +47,13 @@ export const CAPTURE_DECLINED_TOKEN = "tok_capture_declined";
 export const SOLD_OUT_SKU = "SOLD-OUT";
 export const UNROUTABLE_POSTAL_CODE = "UNROUTABLE";
 
-/** Which operations may not happen any more once this one was asked for. */
-const FENCES: Partial<Record<Operation, readonly Operation[]>> = {
-  void: ["authorize", "capture"],
-  refund: ["capture"],
-  release: ["reserve", "commit"],
-  cancel: ["route"],
-};
-
 export class ProviderLedger {
   readonly #answers = new Map<string, LedgerAnswer>();
   readonly #orders = new Map<string, OrderAccount>();
-  readonly #fenced = new Map<string, Set<Operation>>();
+  /** Keys that an undo has named: a call that arrives with one of them is refused. */
+  readonly #fenced = new Set<string>();
+  /** The effects of an order that stand, each by the key that it was asked with: an undo takes back what it names and nothing else. */
+  readonly #standing = new Map<string, Partial<Record<Operation, string>>>();
   readonly #ledger = new Map<string, LedgerEntry[]>();
 
   /** @returns whether the key is new, and with that whether something was decided now */
@@ -103,10 +98,12 @@ export class ProviderLedger {
   #decide(key: string, request: ProviderRequest): LedgerAnswer {
     const { orderId, operation } = request;
     const account = this.#account(orderId);
-    const fenced = this.#fenced.get(orderId) ?? new Set();
-    this.#fenced.set(orderId, fenced);
-    if (fenced.has(operation)) return refusal(409, "undone", `${operation} arrived after its undo`);
-    for (const blocked of FENCES[operation] ?? []) fenced.add(blocked);
+    const standing = this.#standing.get(orderId) ?? {};
+    this.#standing.set(orderId, standing);
+    if (this.#fenced.has(key)) return refusal(409, "undone", `${operation} arrived after its undo`);
+    const undoes = "undoes" in request ? request.undoes : [];
+    for (const undone of undoes) this.#fenced.add(undone);
+    const names = (effect: Operation) => standing[effect] !== undefined && undoes.includes(standing[effect]);
 
     const reference = `${operation}-${key}`;
     const done = (facts: Record<string, unknown> = {}): LedgerAnswer => {
@@ -122,23 +119,29 @@ export class ProviderLedger {
         if (request.payment.token === DECLINED_TOKEN) return refusal(402, "card_declined");
         account.authorized += request.amount;
         account.captureDeclined = request.payment.token === CAPTURE_DECLINED_TOKEN;
+        standing.authorize = key;
         return done();
       case "capture":
-        if (!account.effects.authorize) return refusal(409, "not_authorized");
+        if (!standing.authorize) return refusal(409, "not_authorized");
         if (account.captureDeclined) return refusal(402, "capture_declined");
         account.captured += request.amount;
+        standing.capture = key;
         return done();
       case "void":
-        if (!account.effects.authorize || account.effects.capture || account.authorized === 0) return skipped();
+        if (!names("authorize") || standing.capture) return skipped();
         account.authorized = 0;
+        delete standing.authorize;
         return done();
       case "refund":
-        if (!account.effects.capture || account.effects.refund) return skipped();
+        if (!names("capture")) return skipped();
         account.refunded += account.captured;
+        delete standing.capture;
+        delete standing.authorize;
         return done();
       case "reserve":
         if (request.items.some(({ sku }) => sku === SOLD_OUT_SKU)) return refusal(409, "insufficient_stock", SOLD_OUT_SKU);
         account.reserved = true;
+        standing.reserve = key;
         return done({ tracked: request.items.map(({ sku }) => sku) });
       case "commit":
         if (!account.reserved) return refusal(409, "not_reserved");
@@ -146,17 +149,20 @@ export class ProviderLedger {
         account.committed = true;
         return done();
       case "release":
-        if (!account.reserved && !account.committed) return skipped();
+        if (!names("reserve")) return skipped();
         account.reserved = false;
         account.committed = false;
+        delete standing.reserve;
         return done();
       case "route":
         if (request.shipTo.postalCode === UNROUTABLE_POSTAL_CODE) return refusal(422, "no_route");
         account.routed = true;
+        standing.route = key;
         return done();
       case "cancel":
-        if (!account.routed) return skipped();
+        if (!names("route")) return skipped();
         account.routed = false;
+        delete standing.route;
         return done();
       case "send":
         return done();

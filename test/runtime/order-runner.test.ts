@@ -71,6 +71,33 @@ describe("When everything goes well", () => {
   });
 });
 
+describe("When a request was turned down for good and went out again under another key", () => {
+  it("names in the undo every key that was sent, so that the provider finds whatever took effect", async () => {
+    const world = new World();
+    world.behaviour = ({ step, key }) => {
+      if (step !== "authorize") return "succeed";
+      return key.endsWith(":2") ? "fail_after_effect" : "poison";
+    };
+    world.place(placedOrder());
+    await world.hint();
+    await ringUntilQuiet(world);
+    expect(world.state.status).toBe("quarantined");
+    world.process.command({ type: "RedriveOrder", by: "ada" });
+    await world.hint();
+    world.process.command({ type: "CancelOrder", by: "ada" });
+    const undoes: (readonly string[])[] = [];
+    world.behaviour = ({ step, undoes: keys }) => {
+      if (step === "void") undoes.push(keys);
+      return "succeed";
+    };
+    await world.hint();
+    await ringUntilQuiet(world);
+    const authorized = world.effects.find(({ step }) => step === "authorize");
+    expect(authorized?.key).toBe(`${placedOrder().orderId}:authorize:2`);
+    expect(undoes).toEqual([[`${placedOrder().orderId}:authorize`, `${placedOrder().orderId}:authorize:2`]]);
+  });
+});
+
 describe("When its hint is lost", () => {
   it("keeps the time of its retries by itself, instead of waiting for a hint that does not come", async () => {
     const world = new World();
