@@ -1,15 +1,15 @@
 // @ts-check
 /** The buttons of an order, and the question that those ask first whose effect cannot be taken back. It decides nothing itself. */
 import { byId, fill, h, setText } from "./dom.js";
-import { actionsFor } from "./vocabulary.js";
+import { buttonsFor } from "./vocabulary.js";
 
 /** @import { OrderView } from "../contract/views.ts" */
-/** @import { Action } from "./vocabulary.js" */
+/** @import { Button } from "./vocabulary.js" */
 
 /**
  * @param {object} options
  * @param {AbortSignal} options.signal
- * @param {(action: Action, text: string) => Promise<void>} options.send resolves when the answer was shown
+ * @param {(action: Button, text: string) => Promise<void>} options.send resolves when the answer was shown
  */
 export function actionForm({ signal, send }) {
   const bar = byId("order-actions", HTMLElement);
@@ -17,12 +17,12 @@ export function actionForm({ signal, send }) {
   const label = byId("ask-label", HTMLElement);
   const text = byId("ask-text", HTMLInputElement);
   const confirm = byId("ask-send", HTMLButtonElement);
-  /** @type {Action | null} */
+  /** @type {Button | null} */
   let asking = null;
   /** What the buttons follow from, so that they and a half-written note survive every other change. */
   let basis = "";
 
-  /** @param {Action} action @param {string} said */
+  /** @param {Button} action @param {string} said */
   async function run(action, said) {
     const buttons = [...bar.querySelectorAll("button"), confirm];
     for (const button of buttons) button.disabled = true;
@@ -30,7 +30,7 @@ export function actionForm({ signal, send }) {
     for (const button of buttons) button.disabled = false;
   }
 
-  /** @param {Action} action */
+  /** @param {Button} action */
   function ask(action) {
     asking = action;
     setText(label, action.asks === "reason" ? "Reason, for the journal (optional)" : "Note, for the journal (optional)");
@@ -72,12 +72,12 @@ export function actionForm({ signal, send }) {
   return {
     /** @param {OrderView} order */
     show(order) {
-      const { id, status, priority, stage } = order;
-      const next = [id, status, priority, stage].join("/");
+      const { id, actions, nextStage } = order;
+      const next = [id, nextStage, ...actions].join("/");
       if (next === basis) return;
       basis = next;
       drop();
-      const buttons = actionsFor(order).map((action) => {
+      const buttons = buttonsFor(order).map((action) => {
         const button = h("button", { type: "button", class: action.weight }, action.asks === null ? action.label : `${action.label} …`);
         button.addEventListener("click", () => (action.asks === null ? run(action, "") : ask(action)));
         return button;

@@ -4,7 +4,7 @@ import { badge, priorityMark } from "./badge.js";
 import { byId, fill, h, setAttribute, setText } from "./dom.js";
 import { count, duration, money, reasonText, words } from "./format.js";
 import { ago } from "./time.js";
-import { FORWARD_STEPS, STATUS_TONES, STEP_NAMES, stepName } from "./vocabulary.js";
+import { STATUS_TONES, STEP_NAMES, stepName } from "./vocabulary.js";
 
 /** @import { OrderView } from "../contract/views.ts" */
 /** @import { Step } from "../contract/order.ts" */
@@ -50,11 +50,9 @@ const fact = (name, value) => [h("dt", {}, name), h("dd", {}, value)];
 /** @param {string} from @param {string} to */
 const spanOf = (from, to) => duration(Math.max(0, Date.parse(to) - Date.parse(from)));
 
-/** What was done and is being done, and, while the order still goes forward, what lies ahead. @param {OrderView} order */
-function stepItems({ status, steps }) {
+/** What was done and is being done, and what lies ahead. @param {OrderView} order */
+function stepItems({ steps, ahead }) {
   const sorted = steps.toSorted((a, b) => placeOf(a.step) - placeOf(b.step));
-  const goesForward = status === "accepted" || status === "processing" || status === "held";
-  const ahead = goesForward ? FORWARD_STEPS.filter((name) => !steps.some(({ step }) => step === name)) : [];
   return [
     ...sorted.map(({ step, state, attempt, retryAt, reference, lastFailure }) =>
       h(

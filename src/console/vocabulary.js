@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * What the console knows of orders: the words for their statuses and steps, and what a person may ask of them. The rules
- * themselves are the server's; a test holds the stages and the sandbox's values here against its tables.
+ * What the console knows of orders: the words for their statuses, steps and actions. It knows no rule: what may be done
+ * with an order, and what lies ahead of it, is told by the order.
  */
 import { words } from "./format.js";
 
-/** @import { OrderStatus, Step, TrackName } from "../contract/order.ts" */
+/** @import { Action, OrderStatus, Step } from "../contract/order.ts" */
 /** @import { OrderView } from "../contract/views.ts" */
 
 /** @typedef {"moving" | "waiting" | "good" | "done" | "quiet" | "bad" | "alarm"} Tone */
@@ -49,20 +49,11 @@ export const STEP_NAMES = {
   release: "Release stock",
 };
 
-/** Shown as ahead while an order is on its way; the undo steps only appear once they begin. @type {readonly Step[]} */
-export const FORWARD_STEPS = ["screen", "authorize", "reserve", "route", "capture", "commit", "confirm"];
-
 /** @param {unknown} step */
 export const stepName = (step) => STEP_NAMES[/** @type {Step} */ (step)] ?? words(String(step));
 
-/** As in `domain/tracks.ts`. @type {Readonly<Record<TrackName, readonly string[]>>} */
-export const STAGES = {
-  retail: ["picking", "packing", "shipped", "delivered"],
-  bakery: ["preparation", "baking", "quality_check", "packaging", "out_for_delivery", "delivered"],
-};
-
 /**
- * @typedef {object} Action
+ * @typedef {object} Button
  * @property {string} command the last part of the path
  * @property {string} label
  * @property {Record<string, string>} body
@@ -70,27 +61,29 @@ export const STAGES = {
  * @property {"plain" | "primary" | "danger"} weight
  */
 
+/** How an action looks. One that is not here, as a correction, needs more than a button. @type {Readonly<Partial<Record<Action, Omit<Button, "command" | "body">>>>} */
+const BUTTONS = {
+  approve: { label: "Approve", asks: "note", weight: "primary" },
+  reject: { label: "Reject", asks: "note", weight: "danger" },
+  redrive: { label: "Redrive", asks: "note", weight: "primary" },
+  stage: { label: "Advance to", asks: null, weight: "primary" },
+  expedite: { label: "Expedite", asks: null, weight: "plain" },
+  cancel: { label: "Cancel order", asks: "reason", weight: "danger" },
+};
+
 /**
- * What the server would accept now. It judges for itself: an order may have moved since it was read.
- * @param {Pick<OrderView, "status" | "priority" | "track" | "stage">} order
- * @returns {Action[]}
+ * The buttons for what the order says may be done with it. Nothing is judged here.
+ * @param {Pick<OrderView, "actions" | "nextStage">} order
+ * @returns {Button[]}
  */
-export function actionsFor({ status, priority, track, stage }) {
-  /** @type {Action[]} */
-  const actions = [];
-  if (status === "held") actions.push({ command: "approve", label: "Approve", body: {}, asks: "note", weight: "primary" });
-  if (status === "held") actions.push({ command: "reject", label: "Reject", body: {}, asks: "note", weight: "danger" });
-  if (status === "quarantined") actions.push({ command: "redrive", label: "Redrive", body: {}, asks: "note", weight: "primary" });
-  if (status === "confirmed" || status === "in_fulfilment") {
-    const stages = STAGES[track];
-    const next = stages[stage === null ? 0 : stages.indexOf(stage) + 1];
-    if (next) actions.push({ command: "stage", label: `Advance to ${words(next)}`, body: { stage: next }, asks: null, weight: "primary" });
-  }
-  if (priority === "standard" && (status === "accepted" || status === "processing")) {
-    actions.push({ command: "expedite", label: "Expedite", body: {}, asks: null, weight: "plain" });
-  }
-  if (["accepted", "processing", "held", "confirmed", "quarantined"].includes(status)) {
-    actions.push({ command: "cancel", label: "Cancel order", body: {}, asks: "reason", weight: "danger" });
-  }
-  return actions;
+export function buttonsFor({ actions, nextStage }) {
+  return actions.flatMap(
+    /** @returns {Button[]} */ (command) => {
+      /** @type {Omit<Button, "command" | "body"> | undefined} */
+      const button = BUTTONS[command];
+      if (button === undefined) return [];
+      if (command !== "stage") return [{ ...button, command, body: {} }];
+      return nextStage === null ? [] : [{ ...button, command, label: `${button.label} ${words(nextStage)}`, body: { stage: nextStage } }];
+    },
+  );
 }

@@ -65,7 +65,7 @@ export const SweepReport = z
   .object({
     checked: Count,
     healthy: Count.meta({ description: "They wait for something that will come." }),
-    parked: Count.meta({ description: "They could go no further and were parked in front of a person." }),
+    stuck: Count.meta({ description: "They could go no further; their alarm, armed for now, parks them in front of a person." }),
     alarmLost: Count.meta({ description: "Their alarm was gone or overdue; it is armed again." }),
     historyBehind: Count.meta({ description: "The history had missed a change; it was published again." }),
     unreachable: Count,

@@ -32,6 +32,10 @@ export type UndoStep = z.infer<typeof UndoStep>;
 export const Step = z.enum([...ForwardStep.options, ...UndoStep.options]);
 export type Step = z.infer<typeof Step>;
 
+/** What a person may do with an order, as the last part of its path. In the order in which it is offered. */
+export const Action = z.enum(["approve", "reject", "correct", "redrive", "stage", "expedite", "cancel"]);
+export type Action = z.infer<typeof Action>;
+
 /** The largest real invoice in our data has 593 lines; ten carts of that size would still be one person's order. */
 export const MAX_LINES = 1_000;
 export const MAX_CHARGES = 50;

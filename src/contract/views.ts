@@ -1,6 +1,7 @@
 /** What the HTTP face shows of an order. Instants are ISO 8601 in UTC; amounts are integer minor units. */
 import { z } from "zod";
 import {
+  Action,
   Address,
   Attention,
   Cause,
@@ -55,6 +56,9 @@ export const OrderView = z
     customer: Customer,
     shipTo: Address,
     steps: z.array(StepView),
+    ahead: z.array(Step).meta({ description: "The steps that have not begun, in their order; none once it is undone or confirmed." }),
+    nextStage: z.string().nullable().meta({ description: "The stage that `stage` may report next." }),
+    actions: z.array(Action).meta({ description: "What a person may do now that changes something." }),
     placedAt: Instant,
     startedAt: Instant.nullable(),
     confirmedAt: Instant.nullable(),
@@ -139,7 +143,9 @@ export const DiagnosisView = z
         detail: z.string().nullable(),
       }),
     ),
-    actions: z.array(z.enum(["cancel", "expedite", "approve", "reject", "stage", "correct", "redrive", "resume_provider", "none"])),
+    actions: z.array(z.enum([...Action.options, "resume_provider"])).meta({
+      description: "What a person may do now that changes something. `resume_provider` concerns every order that waits for the provider.",
+    }),
   })
   .meta({ id: "Diagnosis" });
 

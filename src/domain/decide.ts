@@ -10,7 +10,7 @@ import type { ProviderAnswer } from "./ports.ts";
 import { follow, plan, stageDeadlineOf } from "./progress.ts";
 import { retryDelayMs } from "./retry.ts";
 import { CURRENT_SAGA, isUndo } from "./saga.ts";
-import { nextStage, TRACKS } from "./tracks.ts";
+import { isInTrack, nextStage, trackOf } from "./tracks.ts";
 
 /** What people and other systems may ask of an order that exists. `by` names who, for the journal. */
 export type OrderCommand =
@@ -204,15 +204,17 @@ function record(state: OrderState, { step, attempt, answer }: Outcome, lane: Lan
 const mayBeRefused = (step: Step): boolean => !isUndo(step) && step !== "confirm";
 
 function decideStage(state: OrderState, command: OrderCommand & { type: "ReachStage" }): Decision {
-  const { track } = state.order;
-  const stages = TRACKS[track].stages.map((stage) => stage.name);
+  const { track: name } = state.order;
+  const track = trackOf(name);
+  const stages = track.stages.map((stage) => stage.name);
   const reached = state.stage === null ? -1 : stages.indexOf(state.stage);
   const wanted = stages.indexOf(command.stage);
   if (wanted >= 0 && wanted <= reached) return NOTHING;
   if (state.status !== "confirmed" && state.status !== "in_fulfilment") return refused(state, command, "its track has not begun");
   const next = nextStage(track, state.stage);
   if (next?.name !== command.stage) {
-    const detail = next ? `the next stage of the ${track} track is ${next.name}` : `the ${track} track has ended`;
+    const none = isInTrack(track, state.stage) ? "has ended" : `has no stage ${state.stage}, which the order has reached`;
+    const detail = next ? `the next stage of the ${name} track is ${next.name}` : `the ${name} track ${none}`;
     return { refusal: { reason: "wrong_stage", wanted: command.stage, next: next?.name ?? null, detail } };
   }
   const reachedStage: OrderEvent = { type: "StageReached", stage: command.stage, by: command.by };

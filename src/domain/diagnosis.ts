@@ -3,13 +3,14 @@
  * what a person can do. As data for machines and as one plain sentence for whoever was woken at three in the morning.
  */
 import type { Commit, OrderEvent } from "../contract/events.ts";
-import type { OrderStatus, ProviderName, Step } from "../contract/order.ts";
+import type { Action, OrderStatus, ProviderName, Step } from "../contract/order.ts";
+import { mayDo } from "./actions.ts";
 import type { BreakerState } from "./breaker.ts";
 import type { Lane } from "./lanes.ts";
 import { isAtRest, type OrderState, type StepState } from "./order.ts";
 import { openSteps, plan, stageDeadlineOf } from "./progress.ts";
 import { type Backlog, deferralOf, pressureOf } from "./routing.ts";
-import { nextStage } from "./tracks.ts";
+import { nextStage, trackOf } from "./tracks.ts";
 
 export type Situation =
   | "in_lane"
@@ -23,8 +24,6 @@ export type Situation =
   | "stage_overran"
   | "quarantined"
   | "at_rest";
-
-export type Action = "cancel" | "expedite" | "approve" | "reject" | "stage" | "correct" | "redrive" | "resume_provider" | "none";
 
 export interface Attempt {
   readonly step: Step;
@@ -48,7 +47,8 @@ export interface Diagnosis {
   /** When it looks for itself, whatever else happens; null when it waits for nothing but a person, or is at rest. */
   readonly nextWakeAt: number | null;
   readonly attempts: readonly Attempt[];
-  readonly actions: readonly Action[];
+  /** What changes the order now; `resume_provider` lets its provider be called again, for every order that waits for it. */
+  readonly actions: readonly (Action | "resume_provider")[];
   readonly sentence: string;
 }
 
@@ -81,7 +81,7 @@ export function diagnose(state: OrderState, journal: readonly Commit[], circumst
     lane: situation === "in_lane" && backlog ? { ...backlog, ...deferralOf(state.priority, pressureOf(backlog, lane)) } : null,
     nextWakeAt: circumstances.alarmAt,
     attempts: journal.flatMap(({ at, events }) => events.flatMap((event) => attemptOf(event, at))).slice(-MAX_ATTEMPTS),
-    actions: actionsFor(state, situation),
+    actions: [...(situation === "waiting_for_provider" ? (["resume_provider"] as const) : []), ...mayDo(state)],
   };
   return { ...diagnosis, sentence: sentenceOf(state, diagnosis, circumstances) };
 }
@@ -137,28 +137,6 @@ function attemptOf(event: OrderEvent, at: number): Attempt[] {
   }
 }
 
-function actionsFor(state: OrderState, situation: Situation): Action[] {
-  const cancel: Action[] = state.ending === null ? ["cancel"] : [];
-  switch (situation) {
-    case "at_rest":
-    case "about_to_be_parked":
-      return ["none"];
-    case "held":
-      return ["approve", "reject", "cancel"];
-    case "quarantined":
-      return state.cause?.class === "poison" || state.cause?.class === "refused" ? ["correct", "redrive", "cancel"] : ["redrive", "cancel"];
-    case "waiting_for_stage":
-    case "stage_overran":
-      return state.status === "confirmed" ? ["stage", "cancel"] : ["stage"];
-    case "waiting_for_provider":
-      return ["resume_provider", ...cancel];
-    case "in_lane":
-      return state.priority === "standard" ? ["expedite", ...cancel] : cancel;
-    default:
-      return cancel.length > 0 ? cancel : ["none"];
-  }
-}
-
 const clock = (millis: number): string => `${new Date(millis).toISOString().slice(11, 19)} UTC`;
 
 /** A deadline may be days away, so it has a date. */
@@ -194,7 +172,7 @@ function sentenceOf(state: OrderState, diagnosis: Omit<Diagnosis, "sentence">, {
     case "held":
       return `Held for a person by the risk screening ${since}: ${state.hold?.flags.join(", ")}. Nobody deciding by ${deadline(state.hold?.until ?? 0)} rejects it.`;
     case "waiting_for_stage":
-      return `Confirmed and waiting for the stage ${nextStage(state.order.track, state.stage)?.name ?? "after the last"}, which is due by ${deadline(stageDeadlineOf(state) ?? now)}.`;
+      return `Confirmed and waiting for the stage ${nextStage(trackOf(state.order.track), state.stage)?.name ?? "after the last"}, which is due by ${deadline(stageDeadlineOf(state) ?? now)}.`;
     case "stage_overran":
       return `The stage ${state.stage ?? "confirmed"} has taken longer than its budget, ${since}; somebody should look where the goods are.`;
     case "quarantined":

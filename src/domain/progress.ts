@@ -7,7 +7,7 @@ import type { Cause, CauseClass, Step, UndoStep } from "../contract/order.ts";
 import type { Lane } from "./lanes.ts";
 import type { OrderState, StepState } from "./order.ts";
 import { isUndo, type Saga, sagaOf } from "./saga.ts";
-import { stageBudgetMs } from "./tracks.ts";
+import { stageBudgetMs, trackOf } from "./tracks.ts";
 
 /** A person has a working day and a night's sleep to look at a held order. */
 export const HOLD_MS = 24 * 60 * 60_000;
@@ -160,7 +160,7 @@ function progressDeadline(state: OrderState, lane: Lane): number | null {
 export function stageDeadlineOf(state: OrderState): number | null {
   const inTrack = state.status === "confirmed" || state.status === "in_fulfilment";
   if (!inTrack || state.stageOverran) return null;
-  return (state.stageSince ?? state.updatedAt) + stageBudgetMs(state.order.track, state.stage);
+  return (state.stageSince ?? state.updatedAt) + stageBudgetMs(trackOf(state.order.track), state.stage);
 }
 
 /** Whose trouble it is when the retries of a failure are used up. */

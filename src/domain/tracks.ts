@@ -7,11 +7,16 @@ export interface Stage {
   readonly budgetMs: number;
 }
 
+/** The budget of `confirmed` itself is how long the first stage may take to begin. The last stage ends the order. */
+export interface Track {
+  readonly firstStageWithinMs: number;
+  readonly stages: readonly [Stage, ...Stage[]];
+}
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-/** The budget of `confirmed` itself is how long the first stage may take to begin. The last stage ends the order. */
-export const TRACKS: Readonly<Record<TrackName, { readonly firstStageWithinMs: number; readonly stages: readonly [Stage, ...Stage[]] }>> = {
+export const TRACKS: Readonly<Record<TrackName, Track>> = {
   retail: {
     firstStageWithinMs: 24 * HOUR,
     stages: [
@@ -34,14 +39,19 @@ export const TRACKS: Readonly<Record<TrackName, { readonly firstStageWithinMs: n
   },
 };
 
-/** The stage after `current` (null: none reached yet), or undefined when `current` is the last. */
-export function nextStage(track: TrackName, current: string | null): Stage | undefined {
-  const { stages } = TRACKS[track];
-  return current === null ? stages[0] : stages[stages.findIndex((stage) => stage.name === current) + 1];
+export const trackOf = (name: TrackName): Track => TRACKS[name];
+
+/** Whether a stage is one of the track's, or none has been reached yet. */
+export const isInTrack = ({ stages }: Track, current: string | null): boolean =>
+  current === null || stages.some(({ name }) => name === current);
+
+/** The stage after `current` (null: none reached yet), or undefined when `current` is the last or none of the track's. */
+export function nextStage(track: Track, current: string | null): Stage | undefined {
+  if (!isInTrack(track, current)) return undefined;
+  return track.stages[track.stages.findIndex(({ name }) => name === current) + 1];
 }
 
-/** Time allowed from reaching `current` to the next stage. */
-export function stageBudgetMs(track: TrackName, current: string | null): number {
-  const { firstStageWithinMs, stages } = TRACKS[track];
+/** Time allowed from reaching `current` to the next stage. A stage that the track does not know has the time of the first one. */
+export function stageBudgetMs({ firstStageWithinMs, stages }: Track, current: string | null): number {
   return current === null ? firstStageWithinMs : (stages.find((stage) => stage.name === current)?.budgetMs ?? firstStageWithinMs);
 }

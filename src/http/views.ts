@@ -3,8 +3,11 @@ import type { z } from "zod";
 import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { OrderSummary, Step } from "../contract/order.ts";
 import type { DiagnosisView, Links, OrderListItem, OrderReceipt, OrderView, Timeline } from "../contract/views.ts";
+import { mayDo } from "../domain/actions.ts";
 import type { Diagnosis } from "../domain/diagnosis.ts";
 import { type OrderState, reasonOf, type StepState } from "../domain/order.ts";
+import { stepsAhead } from "../domain/progress.ts";
+import { nextStage, trackOf } from "../domain/tracks.ts";
 
 const iso = (millis: number): string => new Date(millis).toISOString();
 const isoOrNull = (millis: number | null): string | null => (millis === null ? null : iso(millis));
@@ -42,6 +45,9 @@ export function viewOf(state: OrderState): OrderView {
       reference: facts.reference ?? null,
       lastFailure: lastFailure?.detail ?? null,
     })),
+    ahead: stepsAhead(state),
+    nextStage: nextStage(trackOf(order.track), state.stage)?.name ?? null,
+    actions: mayDo(state),
     placedAt: iso(state.placedAt),
     startedAt: isoOrNull(state.startedAt),
     confirmedAt: isoOrNull(state.confirmedAt),

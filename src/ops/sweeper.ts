@@ -50,7 +50,7 @@ export async function sweep(env: Env, { tenant, random = dice, at = now() }: Swe
   const startedAt = now();
   const tenants = tenant === undefined ? await someTenants(env, MAX_TENANTS, random) : [tenant];
   const fair = Math.ceil(MAX_POKED / Math.max(1, tenants.length));
-  const report = { checked: 0, healthy: 0, parked: 0, alarmLost: 0, historyBehind: 0, unreachable: 0 };
+  const report = { checked: 0, healthy: 0, stuck: 0, alarmLost: 0, historyBehind: 0, unreachable: 0 };
   for (const name of tenants) {
     const ranges = rangesAt(at, random);
     const overdue = (await overdueOrders(env.HISTORY, name, ranges, fair)).slice(0, fair);
@@ -67,7 +67,7 @@ type Found = Exclude<keyof SweepReport, "checked" | "durationMs">;
 
 const FOUND: Readonly<Record<Poked, Found>> = {
   healthy: "healthy",
-  parked: "parked",
+  stuck: "stuck",
   alarm_lost: "alarmLost",
   history_behind: "historyBehind",
 };

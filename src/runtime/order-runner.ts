@@ -83,10 +83,10 @@ export interface AdvanceResult {
 }
 
 /**
- * What a look from outside found: all well, an order that can go no further and was parked now, no alarm where one must be,
+ * What a look from outside found: all well, an order that can go no further and that its alarm parks now, no alarm where one must be,
  * or a history that never heard of the newest version.
  */
-export type Poked = "healthy" | "parked" | "alarm_lost" | "history_behind";
+export type Poked = "healthy" | "stuck" | "alarm_lost" | "history_behind";
 
 type Trigger =
   | { readonly kind: "hint"; readonly attempt: number; readonly probe?: ProviderName | undefined }
@@ -183,11 +183,10 @@ export class OrderRunner {
   poke(armedAt: number | null, shown: number): Poked | null {
     if (!this.#state) return null;
     const now = this.#ports.clock.now();
-    const stuck = this.#run === null ? decideStuck(this.#state, now) : [];
-    if (stuck.length > 0) {
-      this.#commit(stuck);
-      this.#ports.background(this.#publish());
-      return "parked";
+    if (this.#run === null && plan(this.#state, now).kind === "stuck") {
+      this.#armedAt = null;
+      this.#armFor(now + MIN_SLEEP_MS);
+      return "stuck";
     }
     const mustWake = wakeAt(this.#state, this.#lane(), { settleAt: "never", waitAt: null }) !== null;
     const alarmLost = this.#run === null && mustWake && (armedAt === null || armedAt < now - ALARM_OVERDUE_MS);

@@ -58,7 +58,7 @@ describe("The diagnosis of an order", () => {
     } as const;
     expect(diagnosed([...firstGroupDone(), [blocked]], { provider })).toMatchObject({
       situation: "waiting_for_provider",
-      actions: ["resume_provider", "cancel"],
+      actions: ["resume_provider", "expedite", "cancel"],
       sentence: expect.stringContaining("fulfilment unavailable since 08:03:00 UTC (502), 214 orders waiting, next probe in 20 s."),
     });
   });
@@ -74,7 +74,7 @@ describe("The diagnosis of an order", () => {
   it("out of retries says that it will be parked", () =>
     expect(diagnosed([...firstGroupDone(), [failed("route", 1, null)]])).toMatchObject({
       situation: "about_to_be_parked",
-      actions: ["none"],
+      actions: ["expedite", "cancel"],
     }));
 
   it("held names the flags and the deadline", () => {
@@ -92,7 +92,7 @@ describe("The diagnosis of an order", () => {
     });
   });
 
-  it("parked names the cause and offers what fits its class", () => {
+  it("parked names the cause and offers what gets it out", () => {
     const parked = (kind: "poison" | "provider_down"): OrderEvent[][] => [
       ...firstGroupDone(),
       [failed("route", 1, null)],
@@ -104,7 +104,7 @@ describe("The diagnosis of an order", () => {
       nextWakeAt: null,
     });
     expect(diagnosed(parked("provider_down"))).toMatchObject({
-      actions: ["redrive", "cancel"],
+      actions: ["correct", "redrive", "cancel"],
       sentence: expect.stringContaining("no such country"),
     });
   });

@@ -2,6 +2,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
+import { Action } from "../../src/contract/order.ts";
 import { TRACKS } from "../../src/domain/tracks.ts";
 import { MAGIC_VALUES } from "../../src/providers/sandbox.ts";
 import { type LaunchedBrowser, launch } from "../support/browser.ts";
@@ -289,11 +290,14 @@ describe("How values read", () => {
 });
 
 describe("What the console repeats of the server's rules", () => {
-  it("has the stages of every track", async () => {
-    const { STAGES } = await consoleModule("vocabulary.js");
-    expect(STAGES).toEqual(
-      Object.fromEntries(Object.entries(TRACKS).map(([track, { stages }]) => [track, stages.map(({ name }) => name)])),
-    );
+  it("has a button for every action but a correction, and shows those that it is told", async () => {
+    type Buttons = (order: { actions: readonly string[]; nextStage: string | null }) => { command: string; label: string }[];
+    const { buttonsFor } = (await consoleModule("vocabulary.js")) as { buttonsFor: Buttons };
+    const commands = (actions: readonly string[]) => buttonsFor({ actions, nextStage: "baking" }).map(({ command }) => command);
+    expect(commands(Action.options)).toEqual(Action.options.filter((action) => action !== "correct"));
+    expect(commands(["cancel"])).toEqual(["cancel"]);
+    expect(commands([])).toEqual([]);
+    expect(buttonsFor({ actions: ["stage"], nextStage: "baking" })).toMatchObject([{ label: "Advance to baking" }]);
   });
 
   it("offers every magic value of the sandbox", async () => {

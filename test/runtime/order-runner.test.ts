@@ -98,6 +98,20 @@ describe("When a request was turned down for good and went out again under anoth
   });
 });
 
+describe("When an order can go no further and nobody came to park it", () => {
+  it("is told by a look from outside, and parked by the alarm that this arms", async () => {
+    const world = new World();
+    world.place(placedOrder());
+    world.journal[0]?.events.splice(0, 9, { type: "OrderPlaced", order: placedOrder(), saga: 4_711 });
+    world.kill();
+    expect(world.process.poke(world.alarmAt, 1)).toBe("stuck");
+    expect(world.alarmAt).toBe(world.now + 1_000);
+    await world.ring();
+    expect(world.state).toMatchObject({ status: "quarantined", cause: { class: "bug" } });
+    expect(await world.ring().then(() => world.ring()), "no alarm goes on for ever").toBe(false);
+  });
+});
+
 describe("When its hint is lost", () => {
   it("keeps the time of its retries by itself, instead of waiting for a hint that does not come", async () => {
     const world = new World();

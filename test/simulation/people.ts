@@ -9,7 +9,7 @@ import type { PlaceOrder } from "../../src/contract/order.ts";
 import { totalOf } from "../../src/contract/order.ts";
 import type { OrderCommand, Terms } from "../../src/domain/decide.ts";
 import type { OrderState } from "../../src/domain/order.ts";
-import { nextStage, TRACKS } from "../../src/domain/tracks.ts";
+import { nextStage, TRACKS, trackOf } from "../../src/domain/tracks.ts";
 import { between, chance, type Draw, drawsFor, whole } from "../chaos/random.ts";
 import type { Actors } from "./actors.ts";
 import type { Context } from "./context.ts";
@@ -154,7 +154,7 @@ export class People {
         const state = this.#actors.states().find(({ order }) => order.orderId === orderId);
         if (!state) return;
         const stages = TRACKS[state.order.track].stages;
-        const stage = chance(draw, 0.15) ? stages[whole(draw, 0, stages.length - 1)] : nextStage(state.order.track, state.stage);
+        const stage = chance(draw, 0.15) ? stages[whole(draw, 0, stages.length - 1)] : nextStage(trackOf(state.order.track), state.stage);
         if (stage) await this.#command(orderId, { type: "ReachStage", stage: stage.name, by: "kitchen" });
       });
     }
