@@ -69,7 +69,7 @@ export function decide(state: OrderState, command: OrderCommand): Decision {
     case "ReachStage":
       return decideStage(state, command);
     case "CorrectOrder":
-      if (isContained(command.changes, state.order)) return NOTHING;
+      // Journaled even when it changes nothing: an answer that differed would tell whether a guess, at a token or an address, is right.
       if (state.status !== "quarantined") return refused(state, command, "only a quarantined order is corrected");
       return { events: [{ type: "OrderCorrected", by: command.by, why: command.why, changes: command.changes }] };
     case "RedriveOrder":
@@ -220,10 +220,6 @@ function decideStage(state: OrderState, command: OrderCommand & { type: "ReachSt
   const reachedStage: OrderEvent = { type: "StageReached", stage: command.stage, by: command.by };
   return { events: wanted === stages.length - 1 ? [reachedStage, { type: "OrderCompleted" }] : [reachedStage] };
 }
-
-/** Whether a correction changes nothing. Both sides were parsed by the same schemas, so equal values have equal texts. */
-const isContained = (changes: Correction, order: PlacedOrder): boolean =>
-  Object.entries(changes).every(([field, value]) => JSON.stringify(value) === JSON.stringify(order[field as keyof Correction]));
 
 const REJECTED = "rejected";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { OrderEvent } from "../../src/contract/events.ts";
+import type { Correction, OrderEvent } from "../../src/contract/events.ts";
 import type { Step } from "../../src/contract/order.ts";
 import {
   decide,
@@ -235,6 +235,27 @@ describe("When a parked order is redriven", () => {
       order: { shipTo: { country: "FR" } },
       steps: { route: { keyGeneration: 2, maybeDone: false } },
     });
+  });
+});
+
+describe("When a parked order is corrected", () => {
+  const parked = () =>
+    stateAfter(...firstGroupDone(), [{ type: "OrderQuarantined", cause: { class: "poison", step: "route", detail: "400" } }]);
+  const correct = (state: OrderState, changes: Correction) => decide(state, { type: "CorrectOrder", by: "ada", why: "a guess", changes });
+
+  it("answers the same whether or not a guess at what it holds is right", () => {
+    const state = parked();
+    const { payment, customer, shipTo } = state.order;
+    for (const changes of [{ payment }, { payment: { token: "tok_other" } }, { customer }, { shipTo }, { payment, customer, shipTo }]) {
+      expect(correct(state, changes)).toEqual({ events: [{ type: "OrderCorrected", by: "ada", why: "a guess", changes }] });
+    }
+  });
+
+  it("is refused alike for a right and a wrong guess once it is parked no longer", () => {
+    const state = stateAfter(...firstGroupDone());
+    const refusals = [state.order.payment, { token: "tok_other" }].map((payment) => correct(state, { payment }));
+    expect(refusals[0]).toMatchObject({ refusal: { reason: "wrong_status" } });
+    expect(refusals[1]).toEqual(refusals[0]);
   });
 });
 
