@@ -1,6 +1,9 @@
 /** The small values that every boundary shares: identifiers, money, time. Nothing here knows what an order is. */
 import { z } from "zod";
 
+/** Crockford's base32 in lower case: no i, l, o, u, so that an id survives being read out over the phone. */
+export const BASE32_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
+
 /** `ord_` and 26 Crockford base32 digits (130 bits): see `http/identity.ts` for how one is derived. */
 export const OrderId = z
   .string()
@@ -17,6 +20,9 @@ export const IdempotencyKey = z
   .string()
   .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/, "must be 1 to 255 printable ASCII characters")
   .meta({ description: "Names this submission. The same key and body may be sent any number of times.", example: "web-536365" });
+
+/** Where a list goes on, as the page before told it; far longer than any that is handed out. */
+export const Cursor = z.string().max(500);
 
 /** ISO 4217 alphabetic code; the minor unit of the currency is implied by it. */
 export const Currency = z

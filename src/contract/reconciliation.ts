@@ -1,7 +1,7 @@
 /** The reconciliation: what is compared with the journals, and what was found to differ. */
 import { z } from "zod";
 import { ProviderName } from "./order.ts";
-import { OrderId } from "./primitives.ts";
+import { Cursor, OrderId } from "./primitives.ts";
 
 const Count = z.int().nonnegative();
 
@@ -13,7 +13,7 @@ export const Reconcile = z
     from: z.iso.datetime({ offset: true }).meta({ description: "Placed at or after." }),
     to: z.iso.datetime({ offset: true }).meta({ description: "Placed before." }),
     repair: z.boolean().default(false).meta({ description: "Put history and counters right. Providers and stock are never touched." }),
-    cursor: z.string().max(100).optional(),
+    cursor: Cursor.optional(),
     limit: z.int().min(1).max(MAX_RECONCILED).default(100),
   })
   .refine(({ from, to }) => Date.parse(from) < Date.parse(to), { path: ["to"], message: "must be after `from`" })

@@ -5,6 +5,7 @@
  */
 
 import { OrderStatus, type OrderSummary, Priority } from "../contract/order.ts";
+import { BASE32_DIGITS } from "../contract/primitives.ts";
 import type { Outcome, Outcomes, Slice, StatsSnapshot, Tally, WaitingTime } from "../contract/stats.ts";
 
 /**
@@ -14,12 +15,9 @@ import type { Outcome, Outcomes, Slice, StatsSnapshot, Tally, WaitingTime } from
  */
 export const SHARDS = 4;
 
-/** Order ids end in a Crockford base32 digit of a digest, hence uniform over the shards. */
-const BASE32 = "0123456789abcdefghjkmnpqrstvwxyz";
-
-/** The shard, from 0, that counts an order. */
+/** The shard, from 0, that counts an order. Its id ends in a digit of a digest, hence orders are uniform over the shards. */
 export function shardOf(orderId: string): number {
-  return BASE32.indexOf(orderId.slice(-1)) % SHARDS;
+  return BASE32_DIGITS.indexOf(orderId.slice(-1)) % SHARDS;
 }
 
 const SLICE_MS = 10_000;

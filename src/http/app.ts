@@ -9,7 +9,7 @@ import { now } from "../platform/ambient.ts";
 import { excerpt, log } from "../platform/log.ts";
 import type { AuthEnv } from "./keys.ts";
 import { ops } from "./ops.ts";
-import { orders } from "./orders.ts";
+import { orders } from "./orders/index.ts";
 import { problem, respond, unexpected } from "./problem.ts";
 import { quarantine } from "./quarantine.ts";
 import { stats } from "./stats.ts";

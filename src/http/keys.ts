@@ -2,10 +2,10 @@
 import { createMiddleware } from "hono/factory";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
+import { hex, sha256 } from "../platform/digest.ts";
 import type { LogEvent, LogFields } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
 import { DEVELOPMENT_PREFIX, KeyCache, type KeyRecord, type KeyStore, type Scope } from "../tenants/keys.ts";
-import { hex, sha256 } from "./identity.ts";
 import { problem, respond } from "./problem.ts";
 
 const MAX_KEY_LENGTH = 200;

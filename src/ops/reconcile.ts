@@ -6,12 +6,14 @@
 import { z } from "zod";
 import type { RepairedOrder } from "../actors/stats-shard.ts";
 import { ProviderName, type Refusal } from "../contract/order.ts";
+import { Millis, OrderId } from "../contract/primitives.ts";
 import type { Difference, Reconcile, Reconciliation } from "../contract/reconciliation.ts";
 import type { ShardTally } from "../contract/stats.ts";
 import { type Contribution, SHARDS, shardOf } from "../domain/counters.ts";
 import { summarize } from "../domain/order.ts";
 import type { Env } from "../env.ts";
 import { random as dice, now } from "../platform/ambient.ts";
+import { cursorOf } from "../platform/cursor.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { auditPage, countOrdersOf, missingOrders, repairHistory } from "../projections/history/audit.ts";
@@ -37,12 +39,25 @@ const MAX_TENANTS = NIGHTLY_PAGES;
 const NIGHTLY_UNTIL_MS = 60 * 60_000;
 
 /** Where a page begins: after an order in the history, or after one among those that a shard has counted. */
-type Start =
-  | { readonly phase: "history"; readonly placedAt: number; readonly orderId: string }
-  | { readonly phase: "counters"; readonly shard: number; readonly orderId: string };
+const Start = z.discriminatedUnion("phase", [
+  z.strictObject({ phase: z.literal("history"), placedAt: Millis, orderId: OrderId.or(z.literal("")) }),
+  z.strictObject({
+    phase: z.literal("counters"),
+    shard: z
+      .int()
+      .min(0)
+      .max(SHARDS - 1),
+    orderId: OrderId.or(z.literal("")),
+  }),
+]);
+type Start = z.infer<typeof Start>;
 
-const Cursor = z.string().regex(/^[hc]\.\d{1,15}\.(?:ord_[0-9a-hjkmnp-tv-z]{26})?$/);
-const CURSOR_INVALID: Refusal = { reason: "cursor_invalid", detail: "The cursor is not one that a reconciliation has handed out." };
+const cursors = cursorOf(Start);
+
+const CURSOR_REFUSALS = {
+  cursor_invalid: "The cursor is not one that a reconciliation has handed out.",
+  cursor_of_other_filters: "The cursor belongs to a reconciliation of another period; leave it out to begin this one.",
+} as const;
 
 /** What was found at one page's orders. */
 interface Page {
@@ -62,9 +77,10 @@ export async function reconcile(
   at: number = now(),
 ): Promise<Reconciliation | { readonly refusal: Refusal }> {
   const startedAt = now();
-  const start = cursor === undefined ? null : readCursor(cursor);
-  if (start === "invalid") return { refusal: CURSOR_INVALID };
   const period = { from: Date.parse(from), to: Date.parse(to) };
+  const reading = cursor === undefined ? null : await cursors.read(cursor, questionOf(period));
+  if (reading?.outcome === "refused") return { refusal: { reason: reading.reason, detail: CURSOR_REFUSALS[reading.reason] } };
+  const start = reading?.position ?? null;
   const auditor = new Auditor(env, tenant, at);
   await auditor.prepare();
   const { audits, next } =
@@ -93,7 +109,7 @@ export async function reconcile(
     differences,
     unsupported: inOrder(auditor.unsupported),
     unanswered: inOrder(auditor.unanswered),
-    nextCursor: next && writeCursor(next),
+    nextCursor: next && (await cursors.write(next, questionOf(period))),
   };
 }
 
@@ -107,7 +123,7 @@ export async function reconcileLastDay(env: Env): Promise<void> {
     const pages = Math.floor(NIGHTLY_PAGES / tenants.length);
     const isSample = (await auditPage(env.HISTORY, tenant, { from, to }, null, pages * NIGHTLY_LIMIT + 1)).length > pages * NIGHTLY_LIMIT;
     const somewhere: Start = { phase: "history", placedAt: Math.floor(from + dice() * (to - from)), orderId: "" };
-    let cursor = isSample ? writeCursor(somewhere) : undefined;
+    let cursor = isSample ? await cursors.write(somewhere, questionOf({ from, to })) : undefined;
     for (let page = 0; page < pages; page++) {
       const result = await reconcile(env, tenant, { ...period, cursor }, at);
       if ("refusal" in result || result.nextCursor === null) break;
@@ -117,6 +133,9 @@ export async function reconcileLastDay(env: Env): Promise<void> {
 }
 
 type Period = { readonly from: number; readonly to: number };
+
+/** What a cursor belongs to: a repair may carry on where a comparison has begun. */
+const questionOf = ({ from, to }: Period): string => JSON.stringify([from, to]);
 
 async function historyPage(
   env: Env,
@@ -196,13 +215,4 @@ async function repairCounters(env: Env, tenant: string, orders: readonly Repaire
     })),
   );
   await env.STATS_HUBS.getByName(tenant).merge(reports);
-}
-
-const writeCursor = (start: Start): string =>
-  start.phase === "history" ? `h.${start.placedAt}.${start.orderId}` : `c.${start.shard}.${start.orderId}`;
-
-function readCursor(cursor: string): Start | "invalid" {
-  const [kind, number = "", orderId = ""] = Cursor.safeParse(cursor).data?.split(".") ?? [];
-  if (kind === "h") return { phase: "history", placedAt: Number(number), orderId };
-  return kind === "c" && Number(number) < SHARDS ? { phase: "counters", shard: Number(number), orderId } : "invalid";
 }

@@ -8,6 +8,7 @@ import type { FailureKind } from "../contract/events.ts";
 import type { Step } from "../contract/order.ts";
 import type { LedgerReader, Provider, ProviderAnswer, ProviderCall } from "../domain/ports.ts";
 import { random as dice } from "../platform/ambient.ts";
+import { hex, sha256 } from "../platform/digest.ts";
 import { failed, refused, succeeded } from "./answers.ts";
 import { bounded, pause } from "./bounded.ts";
 
@@ -167,7 +168,5 @@ const PREFIX: Readonly<Record<SandboxPort, string>> = { payment: "pay", fulfilme
 const REFERENCE_BYTES = 10;
 
 async function referenceOf(port: SandboxPort, key: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(key)));
-  const hex = Array.from(digest.subarray(0, REFERENCE_BYTES), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return `${PREFIX[port]}_${hex}`;
+  return `${PREFIX[port]}_${hex((await sha256(key)).subarray(0, REFERENCE_BYTES))}`;
 }

@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, type MockInstance, vi } from "vitest";
 import type { Problem } from "../../src/contract/views.ts";
-import { hex, sha256 } from "../../src/http/identity.ts";
+import { hex, sha256 } from "../../src/platform/digest.ts";
 import { log } from "../../src/platform/log.ts";
 import type { KeyRecord } from "../../src/tenants/keys.ts";
 

@@ -2,7 +2,8 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { type OrderReceipt, PlaceOrdersResult, type Problem } from "../../src/contract/views.ts";
-import { hex, orderIdOf, sha256 } from "../../src/http/identity.ts";
+import { orderIdOf } from "../../src/http/identity.ts";
+import { hex, sha256 } from "../../src/platform/digest.ts";
 import { consumeLane } from "../../src/queues/lane-consumer.ts";
 import { consumeOrderEvents } from "../../src/queues/order-events-consumer.ts";
 import { summary } from "../projections/history/summaries.ts";

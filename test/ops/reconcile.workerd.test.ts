@@ -29,9 +29,10 @@ const asked = (over: Partial<Reconcile> = {}): Reconcile => ({
 
 async function audit(tenant: string, over: Partial<Reconcile> = {}, bindings: Env = env): Promise<Reconciliation> {
   const report: Reconciliation = { checked: 0, unreachable: 0, differences: [], unsupported: [], unanswered: [], nextCursor: null };
+  const question = asked(over);
   let cursor = over.cursor;
   for (let pages = 0; pages < 50; pages++) {
-    const page = Reconciliation.parse(await reconcile(bindings, tenant, { ...asked(over), cursor }, later()));
+    const page = Reconciliation.parse(await reconcile(bindings, tenant, { ...question, cursor }, later()));
     report.checked += page.checked;
     report.unreachable += page.unreachable;
     report.differences.push(...page.differences);
@@ -275,7 +276,7 @@ describe("POST /v1/ops/reconcile", { timeout: 30_000 }, () => {
     await expectProblem(post(body), 422, "invalid-request");
   });
 
-  it.each(["x", "h.", "c.9.", "h.1.ord_x", "", "h.1.ord_00000000000000000000000000.2"])("refuses the cursor %j", async (cursor) => {
+  it.each(["x", "", "e30", "h.1.ord_00000000000000000000000000"])("refuses the cursor %j", async (cursor) => {
     await expectProblem(post({ ...period, cursor }), 422, "invalid-cursor");
   });
 

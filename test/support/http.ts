@@ -6,7 +6,8 @@ import type { Cause } from "../../src/contract/order.ts";
 import { Problem } from "../../src/contract/views.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { Env } from "../../src/env.ts";
-import { hex, orderIdOf, sha256 } from "../../src/http/identity.ts";
+import { orderIdOf } from "../../src/http/identity.ts";
+import { hex, sha256 } from "../../src/platform/digest.ts";
 import type { Scope } from "../../src/tenants/keys.ts";
 import { placedOrder } from "./orders.ts";
 

@@ -8,7 +8,7 @@ import { z } from "zod";
 import type { OrderSummary } from "../../contract/order.ts";
 import { OrderId } from "../../contract/primitives.ts";
 import { within } from "../../platform/deadline.ts";
-import type { Position } from "./cursor.ts";
+import type { Position } from "./queries.ts";
 import { orders as table } from "./schema.ts";
 
 /** An audit is in no hurry, but D1 runs one query at a time and a slow one holds up requests. */

@@ -4,9 +4,11 @@
  */
 import { and, asc, count, desc, eq, gte, lt, type SQL, sql, sum } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { z } from "zod";
 import { type OrderStatus, OrderSummary, type Priority, type Refusal } from "../../contract/order.ts";
+import { Millis, OrderId } from "../../contract/primitives.ts";
+import { cursorOf } from "../../platform/cursor.ts";
 import { within } from "../../platform/deadline.ts";
-import { encodeCursor, type Position, readCursor } from "./cursor.ts";
 import { orders } from "./schema.ts";
 
 /** A page of this size takes some milliseconds. D1 runs one query at a time, so a longer one would hold up the rest. */
@@ -28,6 +30,12 @@ export interface OrderFilter {
   readonly to?: number | undefined;
 }
 
+/** After which order a page begins. */
+const Position = z.object({ placedAt: Millis, orderId: OrderId });
+export type Position = z.infer<typeof Position>;
+
+const cursors = cursorOf(Position);
+
 /** `next` is the cursor of the page that follows, null when there is none. */
 export type OrderPage =
   | { readonly outcome: "listed"; readonly orders: OrderSummary[]; readonly next: string | null }
@@ -47,7 +55,7 @@ export async function listOrders(
   limit: number,
 ): Promise<OrderPage> {
   const filters = canonical(filter);
-  const after = cursor === null ? null : await readCursor(cursor, filters);
+  const after = cursor === null ? null : await cursors.read(cursor, filters);
   if (after?.outcome === "refused") return { outcome: "refused", refusal: { reason: after.reason, detail: CURSOR_REFUSALS[after.reason] } };
   const size = Math.min(limit, MAX_PAGE_SIZE);
   // One more than asked for tells whether there is a next page without a count.
@@ -58,7 +66,12 @@ export async function listOrders(
   );
   const page = rows.slice(0, size).map((row) => OrderSummary.parse(row));
   const last = page.at(-1);
-  return { outcome: "listed", orders: page, next: last !== undefined && rows.length > size ? await encodeCursor(last, filters) : null };
+  return {
+    outcome: "listed",
+    orders: page,
+    next:
+      last !== undefined && rows.length > size ? await cursors.write({ placedAt: last.placedAt, orderId: last.orderId }, filters) : null,
+  };
 }
 
 /** The version that the history has of an order, null when it has none. Rejects when D1 fails or takes over two seconds. */

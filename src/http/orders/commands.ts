@@ -1,0 +1,94 @@
+/** Commands to one order. Each may be repeated, since one that already took effect changes nothing. */
+import { createRoute } from "@hono/zod-openapi";
+import { z } from "zod";
+import type { OrderActor } from "../../actors/order-actor.ts";
+import { Address, Customer, Payment } from "../../contract/order.ts";
+import { text } from "../../contract/primitives.ts";
+import { OrderView } from "../../contract/views.ts";
+import type { OrderCommand } from "../../domain/decide.ts";
+import { sendHints } from "../../messaging/hints.ts";
+import { requireScope } from "../keys.ts";
+import { body, errors, json, router, SECURED } from "../openapi.ts";
+import { problem, refused, respond } from "../problem.ts";
+import { viewOf } from "../views.ts";
+import { actor, byId, hintOf, NO_ORDER } from "./shared.ts";
+
+/** The actor's answer as plain data: over RPC it arrives wrapped in a type that makes it disposable. */
+type Commanded = Awaited<ReturnType<OrderActor["command"]>>;
+
+export const commands = router();
+
+const Note = z.strictObject({ note: text(1_000).optional() });
+
+command("cancel", "orders:write", "Cancel an order", z.strictObject({ reason: text(200).optional() }), (by, { reason }) => ({
+  type: "CancelOrder",
+  by,
+  reason,
+}));
+command("expedite", "orders:write", "Promote an order to the expedited lane", z.strictObject({}), () => ({ type: "ExpediteOrder" }));
+command(
+  "stage",
+  "orders:write",
+  "Report that an order has reached a stage of its track",
+  z.strictObject({ stage: text(50) }),
+  (by, { stage }) => ({
+    type: "ReachStage",
+    by,
+    stage,
+  }),
+);
+command("approve", "ops", "Approve a held order", Note, (by, { note }) => ({ type: "ApproveOrder", by, note }));
+command("reject", "ops", "Reject a held order; what was done for it is undone", Note, (by, { note }) => ({
+  type: "RejectOrder",
+  by,
+  note,
+}));
+command(
+  "correct",
+  "ops",
+  "Correct a quarantined order before it is redriven; who and why is journaled",
+  z.strictObject({
+    why: text(1_000),
+    changes: z
+      .strictObject({ customer: Customer, shipTo: Address, payment: Payment })
+      .partial()
+      .refine((changes) => Object.keys(changes).length > 0, "must change something"),
+  }),
+  (by, { why, changes }) => ({ type: "CorrectOrder", by, why, changes }),
+);
+command("redrive", "ops", "Try a quarantined order again; what is done stays done", Note, (by, { note }) => ({
+  type: "RedriveOrder",
+  by,
+  note,
+}));
+
+/** `POST /{id}/<name>`: a command. */
+function command<Body extends z.ZodType>(
+  name: string,
+  scope: "orders:write" | "ops",
+  summary: string,
+  schema: Body,
+  toCommand: (by: string, body: z.infer<Body>) => OrderCommand,
+): void {
+  const route = createRoute({
+    method: "post",
+    // Typed as one path of this form, since the form is all that the handler needs to know.
+    path: `/{id}/${name}` as "/{id}/command",
+    summary,
+    description: "Idempotent: repeating it changes nothing and answers the order as it is.",
+    tags: ["orders"],
+    security: SECURED,
+    middleware: [requireScope(scope)] as const,
+    request: { params: byId, body: body(schema) },
+    responses: { 200: json(OrderView, "The order after the command."), ...errors(400, 404, 409, 413, 415, 422) },
+  });
+  commands.openapi(route, async (c) => {
+    const { tenant, name: by } = c.var.caller;
+    const wanted = toCommand(by, c.req.valid("json" as never) as z.infer<Body>);
+    const result = (await actor(c, c.req.param("id")).command(tenant, wanted)) as Commanded;
+    if (!result) return respond(c, problem("not-found", NO_ORDER));
+    if (result.refusal) return respond(c, refused(result.refusal));
+    c.executionCtx.waitUntil(sendHints(c.env, [hintOf(result.state.order, result.state.priority)]));
+    return c.json(viewOf(result.state), 200, { etag: `"${result.state.version}"` });
+  });
+}
