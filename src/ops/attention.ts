@@ -1,6 +1,6 @@
 /**
- * What needs a person now, worst first, each with what can be done about it. It only reads. A part that does not answer
- * is named and left out, because the rest is what somebody at three in the morning has.
+ * The list of what needs a person now, worst first, each item with the requests that help. It only reads. A source that does
+ * not answer is named and left out, because at three in the morning half a list is better than none.
  */
 import type { BreakerView } from "../actors/breaker-actor.ts";
 import type { AttentionItem, AttentionList, Severity } from "../contract/ops.ts";
@@ -22,13 +22,13 @@ import {
 
 const HOUR_MS = 60 * 60_000;
 
-/** A held order whose deadline is nearer than this will be rejected before the next shift looks. */
+/** A held order with less time left than this may be rejected before the next shift begins. */
 const HELD_URGENT_MS = 4 * HOUR_MS;
 
-/** Messages older than this were seen, or nobody ever will. */
+/** Dead letters older than this are no longer shown: a person has seen them by now, or never will. */
 const DEAD_LETTERS_FOR_MS = 7 * 24 * HOUR_MS;
 
-/** A breaker answers in milliseconds; whoever asks has no time for one that does not. */
+/** A breaker answers in milliseconds, and a person waits for the list. */
 const BREAKER_DEADLINE_MS = 3_000;
 
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, high: 1, normal: 2 };
@@ -110,7 +110,7 @@ function parkedItem({ causeFingerprint, orders, oldest, samples }: ParkedGroup):
   ];
 }
 
-/** An order changes no more while it is held, so its last change is the hold. */
+/** An order does not change while it is held, so its last change is the beginning of the hold. */
 function heldItems({ count, oldest }: Waiting, at: number): AttentionItem[] {
   const [first] = oldest;
   if (!first) return [];

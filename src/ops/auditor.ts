@@ -1,6 +1,6 @@
 /**
- * Asks about orders whoever has something to say of them, and judges what they say by the journals. It only reads, and it
- * remembers who could not answer: what was not compared must not look as if it had been.
+ * Compares orders with their journals: the history's rows, the counters' contributions and the providers' ledgers. It only
+ * reads. It remembers which providers and orders did not answer, because a comparison that was not made must not look passed.
  */
 import { ProviderName } from "../contract/order.ts";
 import { OrderId } from "../contract/primitives.ts";
@@ -18,7 +18,7 @@ import { type Finding, judgeCounters, judgeHistory, judgeProvider } from "./laws
 
 const ACTOR_DEADLINE_MS = 10_000;
 
-/** One order as everybody has it. A null state: no such order exists, whatever the others say. */
+/** One order as each part of the system has it. `state` is null when no such order exists, whatever the projections show. */
 export interface Audit {
   readonly orderId: string;
   readonly state: OrderState | null;
@@ -27,7 +27,7 @@ export interface Audit {
   readonly findings: readonly Finding[];
 }
 
-/** What projections say of an order. */
+/** What the projections show of an order. */
 type Claims = Pick<Audit, "orderId" | "row" | "counted">;
 
 export class Auditor {
@@ -35,7 +35,7 @@ export class Auditor {
   readonly #tenant: string;
   readonly #at: number;
   readonly #ledgers: LedgerReaders;
-  /** Providers that are asked. */
+  /** Providers whose ledgers are read. */
   readonly #asked = new Set<ProviderName>();
   readonly unsupported = new Set<ProviderName>();
   readonly unanswered = new Set<ProviderName>();
@@ -49,7 +49,7 @@ export class Auditor {
     this.#ledgers = ledgerReadersFrom(env);
   }
 
-  /** Finds out whom to ask: a provider in trouble, or one that somebody has paused, is not bothered with questions. */
+  /** Chooses the ledgers to read. A provider whose breaker is not closed is left alone and counts as unanswered. */
   async prepare(): Promise<void> {
     const names = Object.keys(this.#ledgers) as ProviderName[];
     await Promise.all(
@@ -60,7 +60,7 @@ export class Auditor {
     );
   }
 
-  /** An order whose actor does not answer is counted as unreachable and left out. */
+  /** Audits the orders. One whose actor does not answer is counted as unreachable and left out. */
   async all(orders: readonly Claims[]): Promise<Audit[]> {
     const audits = await inRounds(orders, async (order) => {
       try {
@@ -79,7 +79,7 @@ export class Auditor {
     if (state === null) return { orderId, state, row, counted, findings: [unknown(row, counted)] };
     const projections = [...judgeHistory(state, row, this.#at), ...judgeCounters(state, counted, this.#at)];
     const outside = await this.#judgeProviders(state);
-    // The ledger was read after the order: what differs because it has moved on meanwhile is no difference.
+    // The ledgers were read after the order. If the order has moved on in between, their differences prove nothing.
     const moved = outside.length > 0 && (await this.#read(orderId))?.version !== state.version;
     return { orderId, state, row, counted, findings: moved ? projections : [...projections, ...outside] };
   }

@@ -1,10 +1,10 @@
-/** What the clock starts, see `[triggers]` in wrangler.toml. It never throws: a run that failed is logged, and the next one comes. */
+/** What the cron triggers of wrangler.toml start. It never throws: a failed run is logged, and the next one comes by itself. */
 import type { Env } from "../env.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { reconcileLastDay } from "./reconcile.ts";
 import { sweep } from "./sweeper.ts";
 
-/** The other one is the sweep's. */
+/** The trigger of the reconciliation. The other trigger is the sweep's. */
 const NIGHTLY = "17 3 * * *";
 
 export async function runCron(cron: string, env: Env): Promise<void> {

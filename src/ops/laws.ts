@@ -1,7 +1,6 @@
 /**
- * Whether the world agrees with an order's journal: laws 2, 3 and 4 of the design for one order, as pure questions to
- * what was found. What nobody can know yet is no difference: a change that is still on its way, an effect of a step whose
- * outcome is open.
+ * Laws 2, 3 and 4 for one order, as pure functions: do projections and ledgers agree with its journal? What cannot be known
+ * yet is no difference: a change that is still on its way, or an effect of a step whose outcome is open.
  */
 
 import type { OrderStatus, OrderSummary, ProviderName, Step } from "../contract/order.ts";
@@ -12,7 +11,7 @@ import { isAtRest, type OrderState, summarize } from "../domain/order.ts";
 import type { LedgerEntry } from "../domain/ports.ts";
 import type { HistoryRow } from "../projections/history/audit.ts";
 
-/** A change takes seconds to the history and the counters; one that takes longer than this is worth a word. */
+/** A change normally reaches the history and the counters within seconds. One that takes longer than this is a finding. */
 export const ARRIVES_WITHIN_MS = 60_000;
 
 export interface Finding {
@@ -27,12 +26,12 @@ const KEPT: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["confirmed", "in_fu
 const isKept = (status: OrderStatus): boolean => KEPT.has(status);
 const isUndone = (status: OrderStatus): boolean => isAtRest(status) && !isKept(status);
 
-/** Law 4 for the history. @param row null when it has none */
+/** Law 4 for the history. @param row null when the history has no row of the order */
 export function judgeHistory(state: OrderState, row: HistoryRow | null, at: number): Finding[] {
   return judgeProjection("history", summarize(state), row, at - state.updatedAt);
 }
 
-/** Law 4 for the counters. @param counted null when the order counts for nothing */
+/** Law 4 for the counters. @param counted null when the order was never counted */
 export function judgeCounters(state: OrderState, counted: Contribution | null, at: number): Finding[] {
   const { version, status, priority, currency, total } = summarize(state);
   return judgeProjection("counters", { version, status, priority, currency, total }, counted, at - state.updatedAt);
@@ -55,7 +54,7 @@ function judgeProjection(
   return [{ law: 4, subject, what, expected: of(expected), found: of(found) }];
 }
 
-/** Law 2, and for stock that is told per SKU law 3: what a provider's own ledger says. */
+/** Law 2 for a provider's ledger, and law 3 for a ledger that lists stock per SKU. */
 export function judgeProvider(state: OrderState, provider: ProviderName, effects: readonly LedgerEntry[]): Finding[] {
   const perSku = effects.filter(({ sku }) => sku !== undefined);
   const perOrder = effects.filter(({ sku }) => sku === undefined);
@@ -78,7 +77,7 @@ function doubled(provider: ProviderName, effects: readonly LedgerEntry[]): Findi
     }));
 }
 
-/** Of an order that still moves, or is parked half-way, nobody can say what is owed. */
+/** What an order owes is only known once it is kept or undone, not while it moves or is parked. */
 function judgeMoney({ status, order }: OrderState, effects: readonly LedgerEntry[]): Finding[] {
   if (!isKept(status) && !isUndone(status)) return [];
   const sumOf = (wanted: string) =>
@@ -90,7 +89,7 @@ function judgeMoney({ status, order }: OrderState, effects: readonly LedgerEntry
   return [{ law: 2, subject: "payment", what, expected: { owed }, found: { captured, refunded } }];
 }
 
-/** What one SKU's stock may say of the order. `null`: nothing at all. */
+/** The last operations that one SKU's stock may show for the order. `null` stands for no reservation at all. */
 function allowedIn(state: OrderState, tracked: boolean): readonly (string | null)[] | "anything" {
   const phaseOf = (step: Step) => state.steps[step]?.phase;
   if (isKept(state.status)) return tracked ? ["commit"] : "anything";

@@ -1,7 +1,7 @@
 /**
- * The audit: compares what everybody else believes of orders with their journals, a page at a time. First the orders that
- * the history has in a period, then, when it has fewer than were counted, those that it has lost. A repair writes history
- * and counters only, never a provider and never stock: what is wrong there, a person has to settle.
+ * The reconciliation: compares history, counters, stock and providers' ledgers with the journals, a page at a time. It begins
+ * with the orders that the history has in a period. When the history has fewer orders than were counted, it goes on with those
+ * that the history has lost. A repair writes history and counters only; what is wrong at a provider or in stock is for a person.
  */
 import { z } from "zod";
 import type { RepairedOrder } from "../actors/stats-shard.ts";
@@ -20,22 +20,25 @@ import { auditPage, countOrdersOf, missingOrders, repairHistory } from "../proje
 import { type Audit, Auditor } from "./auditor.ts";
 import { someTenants } from "./tenants.ts";
 
-/** Contributions looked through at a time for orders that the history has lost; one question to D1 and no actor each. */
+/**
+ * Contributions of a shard examined per page for orders that the history has lost. They cost one query to D1 and no call of an
+ * order's actor.
+ */
 const WALK = 1_000;
 
 const ACTOR_DEADLINE_MS = 10_000;
 
-/** Differences logged of one page; the answer has them all. */
+/** Differences of one page that are logged. The answer has all of them. */
 const MAX_LOGGED = 50;
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** A night compares so many pages, from another point of the day every time: a sample of a large day, all of a small one. */
+/** Pages compared in one night. They cover a small day wholly; of a large day they are a sample from a random point on. */
 const NIGHTLY_PAGES = 20;
 const NIGHTLY_LIMIT = 100;
 const MAX_TENANTS = NIGHTLY_PAGES;
 
-/** The last hour's orders still move; the next night sees them. */
+/** Orders of the last hour may still move. The next night compares them. */
 const NIGHTLY_UNTIL_MS = 60 * 60_000;
 
 /** Where a page begins: after an order in the history, or after one among those that a shard has counted. */
@@ -59,16 +62,16 @@ const CURSOR_REFUSALS = {
   cursor_of_other_filters: "The cursor belongs to a reconciliation of another period; leave it out to begin this one.",
 } as const;
 
-/** What was found at one page's orders. */
+/** The audits of one page. */
 interface Page {
   readonly audits: readonly Audit[];
   readonly next: Start | null;
 }
 
 /**
- * Compares one page, and repairs it when asked to. Rejects when the history or the counters do not answer; it may then be
- * asked again. A cursor that was not handed out here is refused.
- * @param at milliseconds; a change within the minute before is still on its way
+ * Compares one page, and repairs it when `repair` is set. Rejects when the history or the counters do not answer, and may
+ * then be called again. A cursor that was not handed out here is refused.
+ * @param at milliseconds; a change within the minute before it may still be on its way
  */
 export async function reconcile(
   env: Env,
@@ -94,7 +97,7 @@ export async function reconcile(
   for (const { orderId, law, subject, repaired: healed, what } of differences.slice(0, MAX_LOGGED)) {
     log.warn("reconcile.found", { orderId, tenant, law, subject, repaired: healed, what: excerpt(what) });
   }
-  // They answered in any order; reports are compared with each other, so they name providers in one.
+  // Providers answer in any order. Reports name them in a fixed one, so that two reports can be compared.
   const inOrder = (names: ReadonlySet<ProviderName>) => ProviderName.options.filter((name) => names.has(name));
   log.info("reconcile.done", {
     tenant,
@@ -113,7 +116,7 @@ export async function reconcile(
   };
 }
 
-/** The nightly look at the day before. It reports and repairs nothing: what drifts, and why, is for a person to see first. */
+/** The nightly reconciliation of the day before. It repairs nothing, so that a person sees what drifts before it is gone. */
 export async function reconcileLastDay(env: Env): Promise<void> {
   const at = now();
   const tenants = await someTenants(env, MAX_TENANTS, dice);
@@ -160,7 +163,7 @@ async function historyPage(
   return { audits, next: kept < submitted ? { phase: "counters", shard: 0, orderId: "" } : null };
 }
 
-/** Orders that were counted and that the history does not know; those that were not placed in the period are passed over. */
+/** Orders that were counted and have no row in the history. Orders placed outside the period are passed over. */
 async function lostPage(
   env: Env,
   tenant: string,
@@ -193,7 +196,10 @@ async function countedFor(env: Env, tenant: string, orderIds: readonly string[])
   return new Map(answers.flatMap((answer) => [...answer]));
 }
 
-/** Puts history and counters right where they were found wrong, and says for which orders. An order that does not exist cannot be put right. */
+/**
+ * Repairs history and counters where they were found wrong, and returns the orders repaired. An order that does not exist has
+ * no journal to repair from.
+ */
 async function repairAll(env: Env, tenant: string, audits: readonly Audit[]): Promise<Set<string>> {
   const wrong = audits.flatMap(({ state, row, counted, findings }) => {
     const has = (subject: string) => findings.some((finding) => finding.subject === subject);

@@ -1,7 +1,7 @@
 /**
- * The net below the alarms: finds orders that should have moved and did not, and pokes them. Every order looks after
- * itself; this is for what the platform itself has lost. A poke restores an alarm or a lost event and changes nothing
- * else, so a healthy order may be poked at any time. It is bounded: with more to look at, the next sweep goes on.
+ * The sweeper, a safety net below the alarms: finds orders that should have moved and did not, and pokes them. Every order
+ * looks after itself, so a sweep only finds what the platform has lost. A poke restores a lost alarm or publishes a lost
+ * change, and does nothing to a healthy order. A sweep is bounded; the next one goes on with the rest.
  */
 
 import type { SweepReport } from "../contract/ops.ts";
@@ -17,18 +17,18 @@ import { type OverdueOrder, type OverdueRange, overdueOrders } from "../projecti
 import type { Poked } from "../runtime/order-runner.ts";
 import { someTenants } from "./tenants.ts";
 
-/** Orders poked in one sweep, of all tenants together: with 20 at a time, some seconds. */
+/** Orders poked in one sweep, of all tenants together. With 20 at a time this takes some seconds. */
 const MAX_POKED = 500;
 
-/** Tenants looked at in one sweep; each costs one batch of questions. With more, every sweep begins at another. */
+/** Tenants visited in one sweep. Each costs one batch of queries. With more tenants, each sweep begins at a random one. */
 const MAX_TENANTS = 50;
 
 const POKE_DEADLINE_MS = 10_000;
 
-/** An order carries itself to its end within seconds, or waits for a retry or a provider; after this it is worth a look. */
+/** An order ends within seconds, or waits for a retry or a provider. One that still moves after this is worth a look. */
 const MOVING_FOR_MS = 5 * 60_000;
 
-/** The platform may be a minute late with an alarm, and the history some seconds with what came of it. */
+/** The platform may fire an alarm a minute late, and the history may trail the outcome by seconds. */
 const GRACE_MS = 2 * 60_000;
 
 /** How long after its deadline an order without a mark is still looked for, on top of the time it may have been held. */
@@ -45,7 +45,7 @@ export interface SweepOptions {
   readonly at?: number;
 }
 
-/** Rejects when the history does not answer; nothing was missed then, only not looked at. */
+/** Sweeps once. Rejects when the history does not answer; the next sweep then finds what this one would have found. */
 export async function sweep(env: Env, { tenant, random = dice, at = now() }: SweepOptions = {}): Promise<SweepReport> {
   const startedAt = now();
   const tenants = tenant === undefined ? await someTenants(env, MAX_TENANTS, random) : [tenant];
@@ -84,8 +84,8 @@ async function poke(env: Env, tenant: string, { orderId, version }: OverdueOrder
 }
 
 /**
- * Which orders should have moved by `at`. Each range is asked for from its beginning and once more from a random point,
- * so that many healthy orders, such as those that wait for a provider, hide no lost one for long.
+ * The ranges of orders that should have moved by `at`. Each range is examined from its beginning and once more from a random
+ * point. Otherwise many healthy orders at its beginning, such as those that wait for a provider, would hide a lost one.
  */
 export function rangesAt(at: number, random: () => number): OverdueRange[] {
   const ranges: OverdueRange[] = [

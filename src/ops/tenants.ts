@@ -1,12 +1,12 @@
-/** Whom an audit that runs by itself looks at. */
+/** The tenants that a scheduled audit visits. */
 import type { Env } from "../env.ts";
 import { tenantsOf } from "../projections/history/overdue.ts";
 
-/** More than this share one history only when something else is wrong. */
+/** One history is not meant for more tenants than this. */
 const MAX_KNOWN_TENANTS = 10_000;
 
 /**
- * Some tenants, beginning at a random one and going round: one run looks at a few, many runs at all.
+ * At most `most` tenants, beginning at a random one and going round, so that many runs together visit all of them.
  * @param random uniform in [0, 1)
  */
 export async function someTenants(env: Env, most: number, random: () => number): Promise<string[]> {

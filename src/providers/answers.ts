@@ -1,4 +1,4 @@
-/** The answers of an adapter, built in one place so that every one of them fits the journal it ends up in. */
+/** Builds the answers of all adapters, so that each fits the limits of the journal that stores it. */
 import type { FailureKind, StepFacts } from "../contract/events.ts";
 import type { ProviderAnswer } from "../domain/ports.ts";
 import { excerpt } from "../platform/log.ts";
@@ -21,5 +21,5 @@ export const failed = (failure: FailureKind, detail: string, retryAfterMs?: numb
   retryAfterMs,
 });
 
-/** A text or error from outside as part of a detail: short, and without the mail addresses that providers like to quote. */
+/** A text or error from outside, for use in a detail: cut short, and without the mail addresses that providers like to quote. */
 export const quoted = (foreign: unknown): string => excerpt(foreign).replace(/[^\s<>"']+@[^\s<>"']+/g, "(address)");

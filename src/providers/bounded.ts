@@ -1,18 +1,18 @@
 /**
- * Holds every adapter to the two promises of a port: it answers within its time, and it never throws. An answer that did
- * not come in time is `unknown`, whatever the work behind it still does; that work sees the aborted signal and stops.
+ * Gives every adapter the two promises of a port: it answers within its deadline, and it never throws. A call without an
+ * answer in time counts as `unknown`, because it may still take effect. Its work sees the aborted signal and should stop.
  */
 
 import type { Provider } from "../domain/ports.ts";
 import { failed, quoted } from "./answers.ts";
 
 /**
- * The order gives an attempt up after `CALL_TIMEOUT_MS` and goes on, but it still listens: a late answer tells what a
- * call did, and whether that has to be undone.
+ * Longer than `CALL_TIMEOUT_MS`, after which the order gives the attempt up and goes on. The order still listens, because a
+ * late answer tells what the call did and whether it has to be undone.
  */
 const ANSWER_TIMEOUT_MS = 60_000;
 
-/** @param timeoutMs how long one call may take, on top of what the caller's own signal says */
+/** @param timeoutMs the deadline of one call; the caller's own signal may abort it earlier */
 export function bounded(provider: Provider, timeoutMs = ANSWER_TIMEOUT_MS): Provider {
   return async (call) => {
     try {
@@ -28,8 +28,8 @@ class TimeUp extends Error {
 }
 
 /**
- * Runs work with a signal that aborts after `timeoutMs` or with the `outer` one. The timer is cleared as soon as the work
- * is done, which `AbortSignal.timeout` cannot do: a timer left behind keeps an actor in memory, and billed, until it fires.
+ * Runs work with a signal that aborts after `timeoutMs` or with the `outer` signal. The timer is cleared as soon as the work
+ * is done. `AbortSignal.timeout` cannot do that, and a timer left behind keeps an actor in memory, and billed, until it fires.
  * @throws TimeUp, or what the work throws
  */
 export async function within<T>(timeoutMs: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 /**
- * The confirmation as a mail through the platform's email binding. The binding knows no keys, so a call that is repeated
- * after a lost answer may send a second mail; both carry the same `X-Entity-Ref-ID`, by which mail systems tell that they
- * are one. No address of a customer ever reaches a log or a journal from here.
+ * The confirmation as a mail through the platform's email binding. The binding has no idempotency keys, so delivery is at
+ * least once: a call that is repeated after a lost answer may send a second mail. Both carry the same `X-Entity-Ref-ID`, by
+ * which mail systems recognise them as one. No customer's address ever reaches a log or a journal from here.
  */
 import { html } from "hono/html";
 import type { FailureKind, PlacedOrder } from "../contract/events.ts";
@@ -24,7 +24,7 @@ export interface Mail {
   readonly headers: Record<string, string>;
 }
 
-/** A subject of more than 78 characters is folded or cut by what displays it (RFC 5322 §2.1.1). */
+/** Mail programs fold or cut a subject of more than 78 characters (RFC 5322 §2.1.1). */
 const MAX_SUBJECT = 78;
 
 /** @param from sender; its domain must be one that the account may send from */
@@ -42,8 +42,8 @@ export function emailProvider(mailer: Mailer, from: string): Provider {
 }
 
 /**
- * Codes of Cloudflare Email Service that a repeat may overcome. Nothing was accepted by then, except perhaps in an
- * internal error. Every other code says that the mail or the account's settings can never work as they are.
+ * Codes of Cloudflare Email Service after which a retry may succeed. Nothing was sent, except perhaps after an internal
+ * error. Every other code says that the mail or the account's settings can never work as they are.
  */
 const PASSING: ReadonlyMap<string, FailureKind> = new Map([
   ["E_RATE_LIMIT_EXCEEDED", "transient"],
@@ -57,7 +57,7 @@ const SUPPRESSED = "E_RECIPIENT_SUPPRESSED";
 
 function classify(error: unknown): ProviderAnswer {
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-  // A paid order must not be parked because its customer cannot be written to: no redrive would ever help it.
+  // An order whose customer cannot be reached by mail is paid and goes on. Parked, it would wait for a redrive that cannot help.
   if (code === SUPPRESSED) return succeeded({ reference: "undeliverable" });
   if (code?.startsWith("E_")) return failed(PASSING.get(code) ?? "poison", `the email binding answered ${code}: ${quoted(error)}`);
   return failed("unknown", `the email binding failed: ${quoted(error)}`);
@@ -82,7 +82,7 @@ async function confirmation(order: PlacedOrder): Promise<Pick<Mail, "subject" | 
       <tr><th align="left">Total</th><th align="right">${total}</th></tr>
     </table>`;
   return {
-    // A subject is one header line: `excerpt` takes out line breaks.
+    // A subject is one header line, so line breaks must go: `excerpt` removes them.
     subject: excerpt(`Your order ${name} is confirmed`, MAX_SUBJECT),
     text: [
       greeting,
@@ -97,7 +97,7 @@ async function confirmation(order: PlacedOrder): Promise<Pick<Mail, "subject" | 
   };
 }
 
-/** Shows an amount of minor units; how many of them make a major unit is known by the currency. */
+/** Formats minor units as an amount of the currency, which defines how many of them make a major unit. */
 function moneyIn(currency: string): (amount: number) => string {
   const format = new Intl.NumberFormat("en", { style: "currency", currency });
   const minorUnits = 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2);

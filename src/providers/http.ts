@@ -1,7 +1,7 @@
 /**
- * A provider behind HTTP: any port, any company's own system, as long as it speaks `protocol.ts`. It never follows a
- * redirect, never reads more than a bounded answer and never guesses: what was not clearly said is `unknown`, and asked
- * again with the same key.
+ * The HTTP adapter of any port, for a company's own system that speaks `protocol.ts`. It never follows a redirect and reads
+ * an answer only up to a limit. It never guesses: an answer that is not clear counts as `unknown` and is retried with the same
+ * idempotency key.
  */
 import { z } from "zod";
 import { type LedgerReader, OPERATIONS, type Provider, type ProviderAnswer, type ProviderCall } from "../domain/ports.ts";
@@ -10,10 +10,10 @@ import { failed, quoted, refused, succeeded } from "./answers.ts";
 import { bounded, within } from "./bounded.ts";
 import { type LedgerRequest, ProviderDone, ProviderLedger, ProviderRefusal, requestOf } from "./protocol.ts";
 
-/** An answer is a few hundred bytes; one that lists 1,000 tracked SKUs of 64 characters is just under this. */
+/** A usual answer has a few hundred bytes. The largest, with 1,000 tracked SKUs of 64 characters, is just under this limit. */
 export const MAX_ANSWER_BYTES = 80 * 1024;
 
-/** The trace id of W3C Trace Context; a field with another one would be thrown away by its reader. */
+/** The trace id of W3C Trace Context. A `traceparent` with any other id would be ignored by its reader. */
 const TRACE_ID = /^[0-9a-f]{32}$/;
 
 /** 402 Payment Required, 409 Conflict, 422 Unprocessable: the business said no. */
@@ -49,13 +49,13 @@ export function httpProvider({
   }, timeoutMs);
 }
 
-/** A ledger that is not told within this are asked for again with the next reconciliation. */
+/** A ledger that does not answer within this is read again by the next reconciliation. */
 export const LEDGER_TIMEOUT_MS = 5_000;
 
 /** Not Found, Method Not Allowed, Not Implemented: a provider that does not serve its ledger. */
 const NO_LEDGER: ReadonlySet<number> = new Set([404, 405, 501]);
 
-/** The provider's own record of an order, where it serves one. */
+/** Reads the provider's own ledger of an order, where it serves one. */
 export function httpLedgerReader({
   url,
   token,
@@ -84,7 +84,10 @@ function ledgerRequest(base: string, token: string | undefined, orderId: string,
   return new Request(`${base}/ledger`, { method: "POST", headers, body: JSON.stringify(body), redirect: "manual", signal });
 }
 
-/** Null when the configured address or token cannot be put into a request; the runtime's own message would quote the token. */
+/**
+ * Null when the configured address or token does not fit into a request. The runtime's own error is dropped, because it quotes
+ * the token.
+ */
 function build(base: string, token: string | undefined, call: ProviderCall): Request | null {
   const body = JSON.stringify(requestOf(call));
   const { trace } = call.order;
@@ -108,10 +111,10 @@ function build(base: string, token: string | undefined, call: ProviderCall): Req
   }
 }
 
-/** Version 00, a span of its own for each attempt, sampled. */
+/** W3C Trace Context version 00, with a new span for each attempt, marked as sampled. */
 const traceparent = (traceId: string): string => `00-${traceId}-${uuid().replaceAll("-", "").slice(0, 16)}-01`;
 
-/** @param body null when it was longer than is read */
+/** @param body null when it was longer than `MAX_ANSWER_BYTES` */
 function read(response: Response, body: string | null, now: number): ProviderAnswer {
   const { status } = response;
   const said = `answered ${status}${codeOf(body)}`;
@@ -142,7 +145,7 @@ function readDone(body: string | null, said: string): ProviderAnswer {
   if (!done.success)
     return failed("unknown", body === null ? "the answer is too long to be read" : `not an answer that can be read: ${said}`);
   const { reference, tracked, skipped } = done.data;
-  // A skipped effect must stay visible in the journal, where its reference is what people look at.
+  // A skipped effect must be visible in the journal, and the reference is the field of it that people look at.
   const name = reference ?? (skipped ? "skipped" : undefined);
   return succeeded({ ...(name !== undefined && { reference: name }), ...(tracked && { tracked }) });
 }
@@ -161,7 +164,7 @@ async function bodyOf(response: Response): Promise<string | null> {
   return text + decoder.decode();
 }
 
-/** Undefined for what is no JSON; every schema above says what that means. */
+/** Undefined when the body is no JSON. Each schema that parses the result decides what that means. */
 function json(body: string | null): unknown {
   try {
     return JSON.parse(body ?? "");
@@ -171,13 +174,13 @@ function json(body: string | null): unknown {
 }
 
 /**
- * RFC 9110 §10.2.3: seconds or an HTTP date. Undefined when absent or neither; a date that has passed is 0.
+ * Reads `Retry-After` (RFC 9110 §10.2.3): seconds or an HTTP date. Undefined when absent or neither; 0 for a date in the past.
  * @param now milliseconds
  */
 export function retryAfterMs(header: string | null, now: number): number | undefined {
   const value = header?.trim() ?? "";
   if (/^\d+$/.test(value)) return Number(value) * 1_000;
-  // `Date.parse` makes a date of almost anything; an HTTP date is always in GMT.
+  // `Date.parse` accepts almost anything as a date; an HTTP date always ends in GMT.
   const at = value.endsWith(" GMT") ? Date.parse(value) : Number.NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }

@@ -26,7 +26,7 @@ export function providersFrom(env: Env): Providers {
   };
 }
 
-/** The ledger of each port, where whoever carries it out keeps any. */
+/** Reads the ledger of each port; `noLedger` where the provider keeps none. */
 export function ledgerReadersFrom(env: Env): LedgerReaders {
   return {
     payment: env.PAYMENT_URL ? httpLedgerReader({ url: env.PAYMENT_URL, token: env.PAYMENT_TOKEN }) : noLedger,

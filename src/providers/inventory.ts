@@ -1,7 +1,8 @@
 /**
- * The embedded inventory: one actor per SKU, and here an order's way through them. A reservation is all or nothing: when
- * one SKU refuses, the whole order is withdrawn before the refusal is answered, so that a refused order holds nothing and
- * an attempt that is still under way can hold nothing later. There is no transaction over SKUs; the saga's undo is it.
+ * The embedded inventory: one actor per SKU, and this adapter, which takes an order through the actors of its SKUs. A
+ * reservation is all or nothing. When one SKU refuses, the order is withdrawn from all before the refusal is answered; the
+ * withdrawal leaves a tombstone, so an attempt that is still under way cannot reserve anything later. No transaction spans
+ * SKUs; the saga's compensation stands in for it.
  */
 import { type Item, itemsOf, type Reservation, type StockAnswer, type StockRefusal } from "../domain/inventory.ts";
 import type { LedgerEntry, LedgerReader, Provider, ProviderAnswer, ProviderCall } from "../domain/ports.ts";
@@ -10,7 +11,7 @@ import { inRounds } from "../platform/rounds.ts";
 import { failed, quoted, refused, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
 
-/** The stock of one SKU as this adapter uses it; an `InventoryActor`'s stub is one. */
+/** The stock of one SKU as this adapter uses it; the stub of an `InventoryActor` implements it. */
 export interface SkuStock {
   reserve(orderId: string, quantity: number): Promise<StockAnswer>;
   commit(orderId: string): Promise<StockAnswer>;
@@ -18,23 +19,23 @@ export interface SkuStock {
   withdraw(orderId: string): Promise<StockAnswer>;
 }
 
-/** What of an order a SKU's stock knows. */
+/** What the stock of one SKU knows of an order. */
 export interface SkuRecord {
   reservationOf(orderId: string): Promise<Reservation | null>;
 }
 
 export interface StockRoom {
-  /** @param name `<tenant>/<sku>`. Asked anew for each call, because a stub that threw once may be broken. */
+  /** @param name `<tenant>/<sku>`. Called anew for each request, because a stub that threw once may stay broken. */
   getByName(name: string): SkuStock;
 }
 
-/** Actors called at a time for one order: an order of 1,000 lines takes 50 rounds and does not crowd out the others. */
+/** Actors called at a time for one order. An order of 1,000 lines takes 50 rounds and does not crowd out other orders. */
 const MAX_CONCURRENT_SKUS = 20;
 
-/** Fifty rounds of actors that answer in milliseconds; one that hangs must not hold up an audit. */
+/** Enough for fifty rounds of actors that answer in milliseconds. An actor that hangs must not hold up an audit. */
 const LEDGER_DEADLINE_MS = 5_000;
 
-/** An overloaded actor sheds what comes; a retry within a second would only add to it. */
+/** An overloaded actor rejects requests, and a retry within a second would only add to its load. */
 const OVERLOAD_PAUSE_MS = 1_000;
 
 export function inventoryProvider(stockRoom: StockRoom): Provider {
@@ -62,7 +63,7 @@ async function reserve(stockRoom: StockRoom, call: ProviderCall): Promise<Provid
   return failureOf(undone) ?? refusalOf(visit.refusals);
 }
 
-/** What was reserved; when nobody learnt what that was, every SKU. */
+/** The items that were reserved. When the reservation's answer was lost, that may be any of them, so all are returned. */
 function concerned({ order, facts }: Pick<ProviderCall, "order" | "facts">): Item[] {
   const { tracked } = facts.reserve ?? {};
   return itemsOf(order.lines).filter(({ sku }) => tracked === undefined || tracked.includes(sku));
@@ -75,7 +76,7 @@ async function settle(stockRoom: StockRoom, call: ProviderCall, ask: Ask): Promi
 
 const OPERATION_OF: Readonly<Record<Reservation["status"], string>> = { reserved: "reserve", committed: "commit", released: "release" };
 
-/** What the stock of each of an order's SKUs knows of it. */
+/** The ledger of the embedded stock: the reservation of the order at each of its SKUs. */
 export function inventoryLedgerReader(stockRoom: { getByName(name: string): SkuRecord }): LedgerReader {
   return async (asked) => {
     const { tenant, orderId } = asked.order;
@@ -101,7 +102,10 @@ interface Visit {
   readonly errors: unknown[];
 }
 
-/** Asks the SKUs in rounds; after a round with a refusal or an error the rest is not asked, for the answer is known. What they said keeps the order of the lines. */
+/**
+ * Calls the SKUs in rounds and stops after a round with a refusal or an error, because the answer is known then. Results keep
+ * the order of the lines.
+ */
 async function visitAll(stockRoom: StockRoom, { order, signal }: ProviderCall, items: readonly Item[], ask: Ask): Promise<Visit> {
   const visit: Visit = { done: [], untracked: [], refusals: [], errors: [] };
   for (let start = 0; start < items.length; start += MAX_CONCURRENT_SKUS) {
@@ -119,17 +123,17 @@ async function visitAll(stockRoom: StockRoom, { order, signal }: ProviderCall, i
   return visit;
 }
 
-/** An overloaded actor has done nothing; after any other error nobody knows. Null when every SKU answered. */
+/** An overloaded actor has surely done nothing; after any other error the outcome is unknown. Null when every SKU answered. */
 function failureOf({ errors }: Visit): ProviderAnswer | null {
   if (errors.length === 0) return null;
   const detail = `${errors.length} of the SKUs asked did not answer: ${quoted(errors[0])}`;
   return errors.every(isOverload) ? failed("transient", detail, OVERLOAD_PAUSE_MS) : failed("unknown", detail);
 }
 
-/** The property that the platform sets on the error of an actor with too much to do. */
+/** The platform sets this property on the error of an overloaded actor. */
 const isOverload = (error: unknown): boolean => error instanceof Error && "overloaded" in error && error.overloaded === true;
 
-/** Missing goods tell a person more than a reservation that was given back because of them. */
+/** Reports missing goods first: other refusals, such as a released reservation, usually follow from them. */
 function refusalOf(refusals: readonly StockRefusal[]): ProviderAnswer {
   const main = refusals.find(({ reason }) => reason === "insufficient_stock") ?? refusals[0];
   const same = refusals.filter(({ reason }) => reason === main?.reason);

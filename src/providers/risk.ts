@@ -1,7 +1,7 @@
 /**
- * Risk screening: the rules of `domain/risk.ts` with the customer's recent orders. It never refuses; it raises flags for a
- * person. When the count of recent orders cannot be had, the order is screened without it: a missed flag costs less than a
- * shop that stands still.
+ * Risk screening: the rules of `domain/risk.ts` with the customer's recent orders. It never refuses an order; it raises flags
+ * for a person. It fails open: when the count of recent orders does not come, the order is screened without it, because a
+ * missed flag costs less than a shop that stands still.
  */
 
 import type { Provider, ProviderCall } from "../domain/ports.ts";
@@ -11,7 +11,7 @@ import { log } from "../platform/log.ts";
 import { quoted, succeeded } from "./answers.ts";
 import { bounded, within } from "./bounded.ts";
 
-/** A `VelocityActor`'s stub is one. */
+/** Counts a customer's recent orders; the stub of a `VelocityActor` implements it. */
 export interface Velocity {
   record(orderId: string, at: number): Promise<number>;
 }
@@ -21,7 +21,7 @@ export interface VelocityRoom {
   getByName(name: string): Velocity;
 }
 
-/** One call of an actor takes milliseconds; a screening that waits longer only delays the order. */
+/** A call of an actor takes milliseconds. A screening that waits longer than this only delays the order. */
 const VELOCITY_TIMEOUT_MS = 1_000;
 
 export interface RiskOptions {
