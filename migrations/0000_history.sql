@@ -34,6 +34,6 @@ CREATE TABLE `orders` (
 --> statement-breakpoint
 CREATE INDEX `orders_by_time` ON `orders` (`tenant`,`placed_at`,`order_id`);--> statement-breakpoint
 CREATE INDEX `orders_by_status` ON `orders` (`tenant`,`status`,`placed_at`,`order_id`);--> statement-breakpoint
-CREATE INDEX `orders_expedited` ON `orders` (`tenant`,`placed_at`,`order_id`) WHERE priority = 'expedited';--> statement-breakpoint
+CREATE INDEX `orders_by_priority` ON `orders` (`tenant`,`priority`,`placed_at`,`order_id`) WHERE priority <> 'standard';--> statement-breakpoint
 CREATE INDEX `orders_for_attention` ON `orders` (`tenant`,`attention`,`cause_fingerprint`,`placed_at`,`order_id`) WHERE attention IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `orders_by_customer` ON `orders` (`tenant`,`customer_id`,`placed_at`,`order_id`) WHERE customer_id IS NOT NULL;

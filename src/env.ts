@@ -7,9 +7,10 @@ import type { StatsHub } from "./actors/stats-hub.ts";
 import type { StatsShard } from "./actors/stats-shard.ts";
 import type { TenantActor } from "./actors/tenant-actor.ts";
 import type { VelocityActor } from "./actors/velocity-actor.ts";
-import type { DeadLetter, Hint, OrderChanged } from "./contract/messages.ts";
+import type { DeadLetter, OrderChanged } from "./contract/messages.ts";
+import type { LaneQueues } from "./messaging/lanes.ts";
 
-export interface Env {
+export interface Env extends LaneQueues {
   readonly ORDERS: DurableObjectNamespace<OrderActor>;
   /** One per tenant and SKU, named `<tenant>/<sku>`. */
   readonly INVENTORY: DurableObjectNamespace<InventoryActor>;
@@ -35,8 +36,6 @@ export interface Env {
   readonly PROFILES: KVNamespace;
   readonly EMAIL: SendEmail;
 
-  readonly ORDERS_EXPEDITED: Queue<Hint>;
-  readonly ORDERS_STANDARD: Queue<Hint>;
   readonly ORDERS_DEAD_LETTER: Queue<DeadLetter>;
   readonly ORDER_EVENTS: Queue<OrderChanged>;
 
@@ -51,7 +50,7 @@ export interface Env {
   readonly NOTIFICATION_TOKEN?: string;
   readonly CONFIRMATION_FROM: string;
   readonly SANDBOX_FAULTS?: string;
-  /** Overrides of `domain/lanes.ts` as JSON. */
+  /** Overrides of `contract/lanes.ts` as JSON. */
   readonly LANES?: string;
   readonly METER?: string;
   /** "allow" only when `npm start` or a test passes it; see `tenants/keys.ts`. Never in `wrangler.toml`. */

@@ -1,5 +1,6 @@
 /** The table of contents: what the platform calls, and the actors it hosts. */
 
+import { LANES } from "./contract/lanes.ts";
 import type { Env } from "./env.ts";
 import { app } from "./http/app.ts";
 import { runCron } from "./ops/cron.ts";
@@ -18,8 +19,7 @@ export { VelocityActor } from "./actors/velocity-actor.ts";
 
 /** One consumer per queue of wrangler.toml. */
 const CONSUMERS: Readonly<Record<string, (batch: MessageBatch<unknown>, env: Env) => Promise<void>>> = {
-  "orders-expedited": consumeLane,
-  "orders-standard": consumeLane,
+  ...Object.fromEntries(Object.values(LANES).map(({ queue }) => [queue, consumeLane])),
   "orders-dead-letter": consumeDeadLetters,
   "order-events": consumeOrderEvents,
 };

@@ -20,8 +20,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   queues: ["contract", "domain", "platform", "messaging", "projections", "actors", "env.ts"],
   ops: ["contract", "domain", "platform", "runtime", "messaging", "providers", "projections", "actors", "queues", "env.ts"],
   http: ["contract", "domain", "platform", "messaging", "projections", "live", "tenants", "actors", "queues", "ops", "env.ts"],
-  "env.ts": ["contract", "actors", "index.ts"],
-  "index.ts": ["actors", "queues", "http", "ops", "env.ts"],
+  "env.ts": ["contract", "messaging", "actors", "index.ts"],
+  "index.ts": ["contract", "actors", "queues", "http", "ops", "env.ts"],
 };
 
 /** Types only: they are gone when the code runs. */

@@ -3,19 +3,19 @@
  * the first of them to try it out, and lets the others go by lane and age, a share at a time, once it works again. It is
  * asked only about a provider in trouble: while all is well no call comes here but the isolates' look every few seconds.
  */
+import { DEFAULT_PRIORITY, LANES, LANES_BY_RANK, type Priority } from "../contract/lanes.ts";
 import type { Hint } from "../contract/messages.ts";
-import { type Priority, ProviderName } from "../contract/order.ts";
+import { ProviderName } from "../contract/order.ts";
 import { type BreakerState, breakerDeadline, CLOSED, mayCall, probe, probed, trip } from "../domain/breaker.ts";
 import type { Admission } from "../domain/ports.ts";
-import { laneOf } from "../domain/routing.ts";
 import type { Env } from "../env.ts";
-import { laneQueue } from "../messaging/lanes.ts";
+import { sendHints } from "../messaging/hints.ts";
 import { now } from "../platform/ambient.ts";
 import { log } from "../platform/log.ts";
 import type { Row } from "../platform/storage.ts";
 import { Actor } from "./actor.ts";
 
-/** `lane` 0 is expedited, so that the index of the key hands the orders out by lane and age. */
+/** `lane` is the rank of the lane, so that the index of the key hands the orders out by lane and age. */
 const SCHEMA = [
   `CREATE TABLE waiting (
      lane INTEGER NOT NULL,
@@ -41,8 +41,6 @@ const DRAIN_EVERY_MS = 1_000;
 /** A blocked order looks for itself after this, in case its hint or this actor's memory of it was lost. */
 const RECHECK_MS = 60_000;
 
-const LANES: readonly Priority[] = ["expedited", "standard"];
-
 /** What an operator sees of a provider. Times in milliseconds. */
 export interface BreakerView {
   readonly provider: ProviderName;
@@ -66,7 +64,7 @@ export class BreakerActor extends Actor {
   admit(orderId: string, priority: Priority, placedAt: number): Admission & { readonly breaker: BreakerState } {
     const breaker = this.#breaker;
     if (breaker.state === "closed" || mayCall(breaker, orderId)) return { admitted: true, breaker };
-    this.store.write(SQL.wait, LANES.indexOf(priority), placedAt, orderId);
+    this.store.write(SQL.wait, LANES[priority].rank, placedAt, orderId);
     return { admitted: false, since: breaker.since, recheckAt: now() + RECHECK_MS, breaker };
   }
 
@@ -129,9 +127,8 @@ export class BreakerActor extends Actor {
   }
 
   async #hint({ lane, order_id: orderId }: WaitingRow, probe?: ProviderName): Promise<void> {
-    const hint: Hint = { orderId, priority: LANES[lane] ?? "standard", ...(probe && { probe }) };
-    await laneQueue(this.env, laneOf(hint)).send(hint);
-    this.meter.add({ queueOperations: 1 });
+    const hint: Hint = { orderId, priority: LANES_BY_RANK[lane]?.priority ?? DEFAULT_PRIORITY, ...(probe && { probe }) };
+    await sendHints(this.env, [hint]);
   }
 
   async #become(breaker: BreakerState): Promise<BreakerState> {

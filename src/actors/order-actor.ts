@@ -3,17 +3,18 @@
  * of its own, and it writes nothing for an order that was never placed.
  */
 import { Commit, type PlacedOrder } from "../contract/events.ts";
+import { lanesFrom } from "../contract/lanes.ts";
 import type { Cause, Priority } from "../contract/order.ts";
 import type { OrderCommand } from "../domain/decide.ts";
 import { type Diagnosis, diagnose } from "../domain/diagnosis.ts";
-import { lanesFrom } from "../domain/lanes.ts";
 import type { OrderState } from "../domain/order.ts";
 import { OPERATIONS } from "../domain/ports.ts";
 import { openSteps } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
 import type { Env } from "../env.ts";
 import { sendChange } from "../messaging/changes.ts";
-import { backlogOf, laneQueue, QUEUE_DEADLINE_MS } from "../messaging/lanes.ts";
+import { sendHints } from "../messaging/hints.ts";
+import { backlogOf, QUEUE_DEADLINE_MS } from "../messaging/lanes.ts";
 import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { type LogFields, log } from "../platform/log.ts";
@@ -179,8 +180,8 @@ export class OrderActor extends Actor {
       random,
       providers: providersFrom(env),
       breakers: breakersFrom(env),
-      publish: (change) => sendChange(env, change),
-      hint: async (hint) => void (await within(QUEUE_DEADLINE_MS, "sending a hint", laneQueue(env, hint.priority).send(hint))),
+      publish: (change) => sendChange(env.ORDER_EVENTS, change),
+      hint: (hint) => sendHints(env, [hint]),
       deadLetter: async (letter) => void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),
       backlog: (priority) => backlogOf(env, priority),

@@ -4,7 +4,6 @@
  * crash may repeat the newest second, which is harmless: an order that was released already is only watched.
  */
 import type { Hint } from "../contract/messages.ts";
-import { Priority } from "../contract/order.ts";
 import type { RedriveJobView, StartRedrive } from "../contract/quarantine.ts";
 import type { OrderState } from "../domain/order.ts";
 import {
@@ -22,7 +21,7 @@ import {
   underWay,
 } from "../domain/redrive.ts";
 import type { Env } from "../env.ts";
-import { laneQueue } from "../messaging/lanes.ts";
+import { sendHints } from "../messaging/hints.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
@@ -50,7 +49,6 @@ const MAX_FAILED_IDS = 10;
 
 /** An order answers in milliseconds and a queue in some tens; one that hangs must not hold up the others. */
 const ORDER_DEADLINE_MS = 5_000;
-const SEND_DEADLINE_MS = 5_000;
 
 /** A job can be read, and its Idempotency-Key is remembered, for this long after its end. */
 export const KEEP_MS = 30 * 24 * 60 * 60_000;
@@ -170,7 +168,10 @@ export class RedriveActor extends Actor {
     if (batch.length === 0) return;
     const answers = await inRounds(batch, (item) => this.#redrive(item, orders).catch(asError));
     const outcomes = answers.map((answer) => (answer instanceof Error ? "failed" : answer.outcome));
-    await this.#hint(answers.flatMap((answer) => (answer instanceof Error || !answer.hint ? [] : [answer.hint])));
+    await sendHints(
+      this.env,
+      answers.flatMap((answer) => (answer instanceof Error || !answer.hint ? [] : [answer.hint])),
+    );
     this.#become(took(this.#job, batch.length, now()));
     const judged = batch.flatMap((item, index) => asDecided(item, outcomes[index]));
     this.#decide(judged);
@@ -188,22 +189,6 @@ export class RedriveActor extends Actor {
     if (refusal) return { outcome: outcomeOf(state.status) === null ? null : "skipped" };
     const { order, priority } = state;
     return { outcome: null, hint: { orderId: order.orderId, priority, ...(order.trace && { trace: order.trace }) } };
-  }
-
-  /** Each in its own lane. A lost hint costs its order only time: its alarm stands in for it. */
-  async #hint(hints: readonly Hint[]): Promise<void> {
-    await Promise.all(
-      Priority.options.map(async (lane) => {
-        const own = hints.filter(({ priority }) => priority === lane);
-        if (own.length === 0) return;
-        try {
-          await within(SEND_DEADLINE_MS, "sending hints", laneQueue(this.env, lane).sendBatch(own.map((body) => ({ body }))));
-          this.meter.add({ queueOperations: own.length });
-        } catch (error) {
-          for (const { orderId } of own) log.warn("hint.lost", { orderId, lane, error: excerpt(error) });
-        }
-      }),
-    );
   }
 
   #decide(judged: readonly { readonly item: Item; readonly outcome: ItemOutcome }[]): void {

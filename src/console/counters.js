@@ -30,9 +30,6 @@ const TILES = {
 };
 const OUTCOMES = /** @type {Outcome[]} */ (Object.keys(TILES));
 
-/** @type {readonly Priority[]} */
-const PRIORITIES = ["expedited", "standard"];
-
 /** @type {readonly { label: string, value: (outcomes: Outcomes, waiting: WaitingTime) => string }[]} */
 const LANE_ROWS = [
   ...OUTCOMES.map((outcome) => ({ label: outcome, value: (/** @type {Outcomes} */ outcomes) => count(outcomes[outcome]) })),
@@ -54,8 +51,8 @@ export function createCounters({ onStatus }) {
   const root = byId("counters", HTMLElement);
   const numbers = OUTCOMES.map((outcome) => tile(outcome, onStatus));
   fill(byId("tiles", HTMLElement), ...numbers.map(({ element }) => element));
-  const lanes = LANE_ROWS.map(({ label }) => ({ label: h("th", { scope: "row" }, label), cells: PRIORITIES.map(() => h("td", {}, "–")) }));
-  fill(byId("lanes", HTMLElement), ...lanes.map(({ label, cells }) => h("tr", {}, label, ...cells)));
+  /** @type {Lanes | undefined} */
+  let lanes;
   const statuses = STATUSES.map((status) => statusRow(status, onStatus));
   fill(byId("statuses", HTMLElement), ...statuses.map(({ element }) => element));
   const revenue = keyedList(
@@ -70,12 +67,8 @@ export function createCounters({ onStatus }) {
   return {
     show(stats) {
       for (const { update } of numbers) update(stats);
-      for (const [index, { cells }] of lanes.entries()) {
-        for (const [column, cell] of cells.entries()) {
-          const priority = /** @type {Priority} */ (PRIORITIES[column]);
-          setText(cell, LANE_ROWS[index]?.value(stats.byPriority[priority], stats.waiting[priority]) ?? "");
-        }
-      }
+      lanes ??= createLanes(/** @type {Priority[]} */ (Object.keys(stats.byPriority)));
+      lanes(stats);
       const most = Math.max(1, ...Object.values(stats.byStatus));
       for (const { update } of statuses) update(stats, most);
       revenue(Object.entries(stats.revenue).sort(([a], [b]) => a.localeCompare(b)));
@@ -84,6 +77,29 @@ export function createCounters({ onStatus }) {
       spark({ at: Date.parse(stats.at), ...stats.throughput });
     },
     setStale: (stale) => setAttribute(root, "data-stale", stale),
+  };
+}
+
+/** @typedef {(stats: StatsSnapshot) => void} Lanes */
+
+/**
+ * A column per lane, and each lane as a choice of the lists of priorities: which lanes there are, the counters say.
+ * @param {readonly Priority[]} priorities
+ * @returns {Lanes}
+ */
+function createLanes(priorities) {
+  for (const list of ["filter-priority", "sample-priority"]) {
+    byId(list, HTMLSelectElement).append(...priorities.map((priority) => h("option", { value: priority }, priority)));
+  }
+  byId("lanes-head", HTMLElement).append(...priorities.map((priority) => h("th", { scope: "col" }, priority)));
+  const rows = LANE_ROWS.map(({ label, value }) => ({ label, value, cells: priorities.map(() => h("td", {}, "–")) }));
+  fill(byId("lanes", HTMLElement), ...rows.map(({ label, cells }) => h("tr", {}, h("th", { scope: "row" }, label), ...cells)));
+  return ({ byPriority, waiting }) => {
+    for (const { value, cells } of rows) {
+      for (const [column, priority] of priorities.entries()) {
+        setText(/** @type {Element} */ (cells[column]), value(byPriority[priority], waiting[priority]));
+      }
+    }
   };
 }
 

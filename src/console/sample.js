@@ -90,7 +90,7 @@ export function sampleOrder(priority, { token = DEFAULT_TOKEN, postalCode, quant
   }));
   return {
     reference: "console sample",
-    priority,
+    ...(priority && { priority }),
     track,
     currency,
     lines,

@@ -67,7 +67,7 @@ export function lineOf({ type, at, data }) {
       return { title: "Rejected", detail: said(event.by, event.refusal.detail ?? words(event.refusal.reason)), tone: "bad" };
     case "OrderPromoted":
       return {
-        title: "Moved to the expedited lane",
+        title: `Moved to the ${event.to} lane`,
         detail: event.because === "aged" ? "it had waited too long" : "on request",
         tone: "moving",
       };

@@ -81,7 +81,7 @@ export const OrderEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("OrderHeld"), flags: z.array(z.string()), until: Millis }),
   z.object({ type: z.literal("OrderApproved"), by, note: z.string().max(1_000).optional() }),
   z.object({ type: z.literal("OrderRejected"), by, refusal: Refusal }),
-  z.object({ type: z.literal("OrderPromoted"), because: z.enum(["requested", "aged"]) }),
+  z.object({ type: z.literal("OrderPromoted"), to: Priority, because: z.enum(["requested", "aged"]) }),
   z.object({ type: z.literal("CancellationRequested"), by, reason: z.string().max(1_000).optional() }),
   z.object({ type: z.literal("OrderConfirmed") }),
   z.object({ type: z.literal("OrderCancelled") }),

@@ -1,10 +1,9 @@
 /** What a client sends to place an order, and what it is shown of one. */
 import { z } from "zod";
+import { DEFAULT_PRIORITY, Priority } from "./lanes.ts";
 import { Amount, Country, Currency, MAX_AMOUNT, Millis, OrderId, Tenant, text } from "./primitives.ts";
 
-/** How urgently an order is carried. Each priority has a queue, a consumer and retry delays of its own: `domain/lanes.ts`. */
-export const Priority = z.enum(["expedited", "standard"]);
-export type Priority = z.infer<typeof Priority>;
+export { Priority };
 
 /** What happens after `confirmed`: `domain/tracks.ts`. */
 export const TrackName = z.enum(["retail", "bakery"]);
@@ -104,7 +103,7 @@ export const totalOf = (order: { lines: { quantity: number; unitPrice: number }[
 export const PlaceOrder = z
   .strictObject({
     reference: text(100).optional().meta({ description: "Your own number for it, shown back.", example: "536365" }),
-    priority: Priority.default("standard"),
+    priority: Priority.default(DEFAULT_PRIORITY),
     track: TrackName.default("retail"),
     currency: Currency,
     lines: z.array(OrderLine).min(1).max(MAX_LINES),

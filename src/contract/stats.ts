@@ -29,12 +29,10 @@ export const StatsSnapshot = z
     submitted: Count.meta({ description: "All orders ever accepted; the sum of the five outcomes." }),
     ...Outcomes.shape,
     byStatus: z.record(OrderStatus, Count),
-    byPriority: z.object({ expedited: Outcomes, standard: Outcomes }),
+    byPriority: z.record(Priority, Outcomes),
     revenue: z.record(Currency, z.number()).meta({ description: "Totals of the processed orders in minor units, per currency." }),
     throughput: z.object({ submittedPerMinute: Count, confirmedPerMinute: Count }).meta({ description: "Over the minute before `at`." }),
-    waiting: z
-      .object({ expedited: WaitingTime, standard: WaitingTime })
-      .meta({ description: "Of the orders that started in the five minutes before `at`." }),
+    waiting: z.record(Priority, WaitingTime).meta({ description: "Of the orders that started in the five minutes before `at`." }),
   })
   .meta({ id: "StatsSnapshot" });
 export type StatsSnapshot = z.infer<typeof StatsSnapshot>;

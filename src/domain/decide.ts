@@ -3,11 +3,11 @@
  * decides nothing, so it can be repeated. Time and randomness are arguments.
  */
 import type { Correction, OrderEvent, PlacedOrder } from "../contract/events.ts";
+import { FIRST_PRIORITY, type Lane } from "../contract/lanes.ts";
 import type { Cause, OrderStatus, ProviderName, Step } from "../contract/order.ts";
-import type { Lane } from "./lanes.ts";
 import { evolve, isAtRest, type OrderState, type StepState } from "./order.ts";
 import type { ProviderAnswer } from "./ports.ts";
-import { follow, plan, stageDeadlineOf } from "./progress.ts";
+import { ageingDeadlineOf, follow, plan, stageDeadlineOf } from "./progress.ts";
 import { retryDelayMs } from "./retry.ts";
 import { CURRENT_SAGA, isUndo } from "./saga.ts";
 import { isInTrack, nextStage, trackOf } from "./tracks.ts";
@@ -55,9 +55,9 @@ export function decide(state: OrderState, command: OrderCommand): Decision {
       }
       return { events: [{ type: "CancellationRequested", by: command.by, ...optional("reason", command.reason) }] };
     case "ExpediteOrder":
-      if (state.priority === "expedited") return NOTHING;
+      if (state.priority === FIRST_PRIORITY) return NOTHING;
       if (state.status !== "accepted" && state.status !== "processing") return refused(state, command, "there is nothing left to hurry");
-      return { events: [{ type: "OrderPromoted", because: "requested" }] };
+      return { events: [{ type: "OrderPromoted", to: FIRST_PRIORITY, because: "requested" }] };
     case "ApproveOrder":
       if (state.approved) return NOTHING;
       if (state.status !== "held") return refused(state, command, "only a held order is approved");
@@ -97,14 +97,8 @@ export function decideDeadlines(state: OrderState, lane: Lane, at: number): Orde
   if (state.status === "held" && state.hold && at >= state.hold.until) {
     events.push({ type: "OrderRejected", by: "deadline", refusal: { reason: "review_timeout", detail: "nobody decided in time" } });
   }
-  if (
-    state.status === "accepted" &&
-    lane.agesAfterMs !== null &&
-    at - state.placedAt >= lane.agesAfterMs &&
-    state.priority === "standard"
-  ) {
-    events.push({ type: "OrderPromoted", because: "aged" });
-  }
+  const agesAt = ageingDeadlineOf(state, lane);
+  if (lane.ages && agesAt !== null && at >= agesAt) events.push({ type: "OrderPromoted", to: lane.ages.into, because: "aged" });
   const stageDeadline = stageDeadlineOf(state);
   if (stageDeadline !== null && at >= stageDeadline) events.push({ type: "StageOverran", stage: state.stage ?? state.status });
   return events;

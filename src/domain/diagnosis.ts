@@ -3,10 +3,10 @@
  * what a person can do. As data for machines and as one plain sentence for whoever was woken at three in the morning.
  */
 import type { Commit, OrderEvent } from "../contract/events.ts";
+import type { Lane } from "../contract/lanes.ts";
 import type { Action, OrderStatus, ProviderName, Step } from "../contract/order.ts";
 import { mayDo } from "./actions.ts";
 import type { BreakerState } from "./breaker.ts";
-import type { Lane } from "./lanes.ts";
 import { isAtRest, type OrderState, type StepState } from "./order.ts";
 import { openSteps, plan, stageDeadlineOf } from "./progress.ts";
 import { type Backlog, deferralOf, pressureOf } from "./routing.ts";
@@ -78,7 +78,7 @@ export function diagnose(state: OrderState, journal: readonly Commit[], circumst
     since: sinceOf(state, situation),
     steps: open.map(([name]) => name),
     provider: situation === "waiting_for_provider" ? circumstances.provider : null,
-    lane: situation === "in_lane" && backlog ? { ...backlog, ...deferralOf(state.priority, pressureOf(backlog, lane)) } : null,
+    lane: situation === "in_lane" && backlog ? { ...backlog, ...deferralOf(lane, pressureOf(backlog, lane)) } : null,
     nextWakeAt: circumstances.alarmAt,
     attempts: journal.flatMap(({ at, events }) => events.flatMap((event) => attemptOf(event, at))).slice(-MAX_ATTEMPTS),
     actions: [...(situation === "waiting_for_provider" ? (["resume_provider"] as const) : []), ...mayDo(state)],

@@ -38,8 +38,9 @@ export interface OrderState {
   /** The version of the graph under which it was accepted, and which carries it to its end. */
   readonly saga: number;
   readonly status: OrderStatus;
-  /** As placed, or expedited once the order was promoted. */
+  /** As placed, or where the order was last promoted to, and since when. */
   readonly priority: Priority;
+  readonly laneSince: number;
   readonly placedAt: number;
   readonly startedAt: number | null;
   readonly confirmedAt: number | null;
@@ -113,7 +114,7 @@ export function evolve(state: OrderState | null, event: OrderEvent, at: number):
     case "OrderRejected":
       return { ...state, status: "processing", hold: null, ending: failing(event.refusal) };
     case "OrderPromoted":
-      return { ...state, priority: "expedited" };
+      return { ...state, priority: event.to, laneSince: at };
     case "CancellationRequested":
       return {
         ...renewed(state, at),
@@ -202,6 +203,7 @@ function placed(order: PlacedOrder, saga: number, at: number): OrderState {
     saga,
     status: "accepted",
     priority: order.priority,
+    laneSince: at,
     placedAt: at,
     startedAt: null,
     confirmedAt: null,

@@ -3,8 +3,8 @@
  * nobody else does it. Pure questions to a state; the answers are carried out by `runtime/order-runner.ts`.
  */
 import type { FailureKind, OrderEvent } from "../contract/events.ts";
+import type { Lane } from "../contract/lanes.ts";
 import type { Cause, CauseClass, Step, UndoStep } from "../contract/order.ts";
-import type { Lane } from "./lanes.ts";
 import type { OrderState, StepState } from "./order.ts";
 import { isUndo, type Saga, sagaOf } from "./saga.ts";
 import { stageBudgetMs, trackOf } from "./tracks.ts";
@@ -155,6 +155,10 @@ function progressDeadline(state: OrderState, lane: Lane): number | null {
       return null;
   }
 }
+
+/** When an order that has not begun is promoted out of its lane; null when it has, or when its lane ages into none. */
+export const ageingDeadlineOf = (state: OrderState, { ages }: Lane): number | null =>
+  state.status === "accepted" && ages ? state.laneSince + ages.afterMs : null;
 
 /** When the budget of the stage that the order is in runs out; null when it is in none, or its end was already noticed. */
 export function stageDeadlineOf(state: OrderState): number | null {

@@ -1,12 +1,6 @@
 /** When a failed attempt is tried again. */
 import type { FailureKind } from "../contract/events.ts";
-
-export interface RetryPolicy {
-  /** Attempts at one step, the first included, before the order is parked. */
-  readonly maxAttempts: number;
-  readonly baseMs: number;
-  readonly capMs: number;
-}
+import type { RetryPolicy } from "../contract/lanes.ts";
 
 /** The longest `Retry-After` that is honoured; a provider that asks for more is asked again after this. */
 export const MAX_RETRY_AFTER_MS = 15 * 60_000;

@@ -1,17 +1,11 @@
 /** Which lane an order takes and how long its start is put off. Nothing accepted is ever dropped here. */
-import type { Priority } from "../contract/order.ts";
-import type { Lane } from "./lanes.ts";
+import { FIRST_PRIORITY, type Lane, type Priority } from "../contract/lanes.ts";
 
 /** Below this share of pressure nothing is deferred, so that a quiet system adds no delay. */
 const CALM = 0.5;
 
 /** The longest deferral. An order that must wait longer is better off waiting in its queue, where order is kept. */
 export const MAX_DEFERRAL_SECONDS = 30;
-
-export interface Route {
-  readonly lane: Priority;
-  readonly delaySeconds: number;
-}
 
 /** What a queue says of itself. */
 export interface Backlog {
@@ -21,11 +15,11 @@ export interface Backlog {
 }
 
 /**
- * The lane that a hint travels. One that is to try a provider out takes the expedited lane, whatever its order's priority:
+ * The lane that a hint travels. One that is to try a provider out takes the first lane, whatever its order's priority:
  * behind a backlog it would be given up before it arrived, again and again.
  */
 export function laneOf({ priority, probe }: { readonly priority: Priority; readonly probe?: unknown }): Priority {
-  return probe === undefined ? priority : "expedited";
+  return probe === undefined ? priority : FIRST_PRIORITY;
 }
 
 /** How full a lane is: 0 is empty, 1 is as much, or as old, as it should ever hold. */
@@ -35,20 +29,23 @@ export function pressureOf({ messages, ageMs }: Backlog, lane: Pick<Lane, "capac
 
 /**
  * How starts in a lane are deferred: with which probability, which rises from 0 to 1 as pressure rises from 0.5 to 1, and
- * by up to how many seconds, which rises with it. Expedited orders start at once, always.
+ * by up to how many seconds, which rises with it. In a lane that does not defer, orders start at once, always.
  */
-export function deferralOf(priority: Priority, pressure: number): { readonly probability: number; readonly upToSeconds: number } {
-  const strain = priority === "expedited" ? 0 : Math.min(1, Math.max(0, (pressure - CALM) / (1 - CALM)));
+export function deferralOf(
+  { defers }: Pick<Lane, "defers">,
+  pressure: number,
+): { readonly probability: number; readonly upToSeconds: number } {
+  const strain = !defers ? 0 : Math.min(1, Math.max(0, (pressure - CALM) / (1 - CALM)));
   return { probability: strain, upToSeconds: strain * MAX_DEFERRAL_SECONDS };
 }
 
 /**
- * An order's lane and how long its start is put off, uniform up to the bound of `deferralOf`: a burst is spread out instead
+ * By how many seconds a start in a lane is put off, uniform up to the bound of `deferralOf`: a burst is spread out instead
  * of being worked off at the expense of everything else.
- * @param pressure how full the standard lane is, see `pressureOf`
+ * @param pressure how full the lane is, see `pressureOf`
  * @param random two uniform draws in [0, 1): whether, and how long
  */
-export function routeByPriority(order: { priority: Priority }, pressure: number, random: readonly [number, number]): Route {
-  const { probability, upToSeconds } = deferralOf(order.priority, pressure);
-  return { lane: order.priority, delaySeconds: random[0] < probability ? Math.ceil(random[1] * upToSeconds) : 0 };
+export function delaySecondsOf(lane: Pick<Lane, "defers">, pressure: number, random: readonly [number, number]): number {
+  const { probability, upToSeconds } = deferralOf(lane, pressure);
+  return random[0] < probability ? Math.ceil(random[1] * upToSeconds) : 0;
 }

@@ -3,7 +3,6 @@
  * the history what it shows, and publishes again what is missing there.
  */
 import type { OrderChanged } from "../contract/messages.ts";
-import type { Env } from "../env.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { QUEUE_DEADLINE_MS } from "./lanes.ts";
@@ -12,10 +11,10 @@ import { Outbox } from "./outbox.ts";
 const outbox = new Outbox<OrderChanged>();
 
 /** Never rejects. */
-export const sendChange = (env: Env, change: OrderChanged): Promise<void> =>
+export const sendChange = (events: Queue<OrderChanged>, change: OrderChanged): Promise<void> =>
   outbox.add([change], async (changes) => {
     try {
-      await within(QUEUE_DEADLINE_MS, "publishing changes", env.ORDER_EVENTS.sendBatch(changes.map((body) => ({ body }))));
+      await within(QUEUE_DEADLINE_MS, "publishing changes", events.sendBatch(changes.map((body) => ({ body }))));
     } catch (error) {
       for (const { order } of changes)
         log.error("order.publish_failed", {

@@ -1,19 +1,22 @@
 /**
- * Sends hints to their lanes. A hint that cannot be sent is logged and forgotten: the order's alarm stands in for it, so
- * the caller is never kept waiting and never fails.
+ * The one sender of hints. A hint that cannot be sent is logged and forgotten: the order's alarm stands in for it, so the
+ * caller is never kept waiting and never fails.
  */
-
+import { lanesFrom, Priority } from "../contract/lanes.ts";
 import type { Hint } from "../contract/messages.ts";
-import type { Priority } from "../contract/order.ts";
-import { lanesFrom } from "../domain/lanes.ts";
-import { type Backlog, pressureOf, routeByPriority } from "../domain/routing.ts";
-import type { Env } from "../env.ts";
+import { type Backlog, delaySecondsOf, laneOf, pressureOf } from "../domain/routing.ts";
 import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
-import { backlogFrom, laneQueue, QUEUE_DEADLINE_MS } from "./lanes.ts";
+import { backlogFrom, type LaneQueues, laneQueue, QUEUE_DEADLINE_MS } from "./lanes.ts";
 import { Outbox } from "./outbox.ts";
+
+/** What the sender needs of the deployment: the lanes' queues, and the variables that set the lanes and the meter. */
+export interface HintBindings extends LaneQueues {
+  readonly LANES?: string;
+  readonly METER?: string;
+}
 
 /** A backlog measured longer ago than this says nothing about the present. */
 const BACKLOG_FRESH_MS = 10_000;
@@ -21,24 +24,33 @@ const BACKLOG_FRESH_MS = 10_000;
 /** What the last send to a lane from this isolate said of its backlog: free, and recent wherever there is load. */
 const backlogs = new Map<Priority, Backlog & { readonly at: number }>();
 
-const outboxes: Readonly<Record<Priority, Outbox<MessageSendRequest<Hint>>>> = { expedited: new Outbox(), standard: new Outbox() };
+const outboxes = new Map(Priority.options.map((lane) => [lane, new Outbox<MessageSendRequest<Hint>>()]));
 
-/** Sends each order's hint to the lane of its priority, deferred under pressure as `routeByPriority` says. */
-export async function sendHints(env: Env, hints: readonly Hint[]): Promise<void> {
-  const messages = new Map<Priority, MessageSendRequest<Hint>[]>();
-  for (const hint of hints) {
-    const { lane, delaySeconds } = routeByPriority(hint, knownPressure(env, hint.priority), [random(), random()]);
-    const queued = messages.get(lane) ?? [];
-    queued.push(delaySeconds > 0 ? { body: hint, delaySeconds } : { body: hint });
-    messages.set(lane, queued);
-  }
-  await Promise.all([...messages].map(([lane, queued]) => outboxes[lane].add(queued, (batch) => sendBatch(env, lane, batch))));
+/** Sends each hint to its lane, deferred under pressure as `delaySecondsOf` says. Never rejects. */
+export async function sendHints(bindings: HintBindings, hints: readonly Hint[]): Promise<void> {
+  const lanes = lanesFrom(bindings.LANES);
+  const messages = Map.groupBy(
+    hints.map((hint) => {
+      const lane = lanes[laneOf(hint)];
+      const delaySeconds = delaySecondsOf(lane, pressureOf(knownBacklog(lane.priority), lane), [random(), random()]);
+      return { lane: lane.priority, message: delaySeconds > 0 ? { body: hint, delaySeconds } : { body: hint } };
+    }),
+    ({ lane }) => lane,
+  );
+  await Promise.all(
+    [...messages].map(([lane, own]) =>
+      outboxes.get(lane)?.add(
+        own.map(({ message }) => message),
+        (batch) => sendBatch(bindings, lane, batch),
+      ),
+    ),
+  );
 }
 
-async function sendBatch(env: Env, lane: Priority, batch: readonly MessageSendRequest<Hint>[]): Promise<void> {
-  const meter = new Meter(`producer orders-${lane}`, env);
+async function sendBatch(bindings: HintBindings, lane: Priority, batch: readonly MessageSendRequest<Hint>[]): Promise<void> {
+  const meter = new Meter(`producer orders-${lane}`, bindings);
   try {
-    const sent = await within(QUEUE_DEADLINE_MS, "sending hints", laneQueue(env, lane).sendBatch(batch));
+    const sent = await within(QUEUE_DEADLINE_MS, "sending hints", laneQueue(bindings, lane).sendBatch(batch));
     backlogs.set(lane, { ...backlogFrom(sent.metadata.metrics), at: now() });
     meter.add({ queueOperations: batch.length });
   } catch (error) {
@@ -47,9 +59,10 @@ async function sendBatch(env: Env, lane: Priority, batch: readonly MessageSendRe
   meter.flush();
 }
 
-/** How full a lane is, as far as this isolate knows; 0 when it does not know. */
-function knownPressure(env: Env, lane: Priority): number {
+const EMPTY: Backlog = { messages: 0, ageMs: 0 };
+
+/** What waits in a lane as far as this isolate knows; nothing when it does not know. */
+function knownBacklog(lane: Priority): Backlog {
   const known = backlogs.get(lane);
-  if (!known || now() - known.at > BACKLOG_FRESH_MS) return 0;
-  return pressureOf(known, lanesFrom(env.LANES)[lane]);
+  return known && now() - known.at <= BACKLOG_FRESH_MS ? known : EMPTY;
 }

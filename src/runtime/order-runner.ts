@@ -5,6 +5,7 @@
  * that are out have been answered or given up.
  */
 import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
+import type { Lane, Lanes } from "../contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../contract/messages.ts";
 import type { Cause, OrderStatus, Priority, ProviderName, Step } from "../contract/order.ts";
 import {
@@ -21,10 +22,9 @@ import {
   type Outcome,
   type Terms,
 } from "../domain/decide.ts";
-import type { Lane } from "../domain/lanes.ts";
 import { apply, fold, type OrderState, summarize } from "../domain/order.ts";
 import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../domain/ports.ts";
-import { follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
+import { ageingDeadlineOf, follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
 import { excerpt, type LogEvent, type LogFields } from "../platform/log.ts";
 import { type Clock, callProvider } from "./attempt.ts";
@@ -95,7 +95,7 @@ type Trigger =
 
 export class OrderRunner {
   readonly #ports: OrderPorts;
-  readonly #lanes: Readonly<Record<Priority, Lane>>;
+  readonly #lanes: Lanes;
   #state: OrderState | null;
   #armedAt: number | null;
   #published: number;
@@ -103,7 +103,7 @@ export class OrderRunner {
   #run: Promise<void> | null = null;
 
   /** @param armedAt when the alarm goes off, or null when none is armed */
-  constructor(ports: OrderPorts, lanes: Readonly<Record<Priority, Lane>>, journal: readonly Commit[], armedAt: number | null) {
+  constructor(ports: OrderPorts, lanes: Lanes, journal: readonly Commit[], armedAt: number | null) {
     this.#ports = ports;
     this.#lanes = lanes;
     this.#state = fold(journal);
@@ -211,7 +211,7 @@ export class OrderRunner {
     const before = this.#state;
     this.#commit(decideDeadlines(before, this.#lane(), now));
     if (this.#state.priority !== before.priority) await this.#hint();
-    if (await this.#isQueued(now)) this.#waitForTurn(now + Math.max(this.#lane().stallAfterMs, now - before.placedAt));
+    if (await this.#isQueued(now)) this.#waitForTurn(now);
     else await this.#carryOn();
     this.#ports.background(this.#publish());
     await this.#settle();
@@ -320,10 +320,10 @@ export class OrderRunner {
 
   /** Whether the order's hint is probably still waiting its turn, because its lane holds messages older than the order. */
   async #isQueued(now: number): Promise<boolean> {
-    const { priority, placedAt } = this.#current;
-    if (this.#current.status !== "accepted" || priority === "expedited") return false;
+    const { priority, laneSince } = this.#current;
+    if (this.#current.status !== "accepted" || !this.#lane().defers) return false;
     const backlog = await this.#ports.backlog(priority).catch(() => null);
-    const queued = backlog !== null && backlog.messages > 0 && backlog.ageMs >= now - placedAt;
+    const queued = backlog !== null && backlog.messages > 0 && backlog.ageMs >= now - laneSince;
     if (queued) this.#log("info", "order.alarm", { waiting: "queued", laneAgeMs: backlog.ageMs });
     return queued;
   }
@@ -381,7 +381,9 @@ export class OrderRunner {
   }
 
   /** In a full lane thousands wake within seconds; none of them also asks the history, which hears of the order's next change soon enough. */
-  #waitForTurn(at: number): void {
+  #waitForTurn(now: number): void {
+    const later = now + Math.max(this.#lane().stallAfterMs, now - this.#current.placedAt);
+    const at = Math.min(later, ageingDeadlineOf(this.#current, this.#lane()) ?? later);
     this.#recheck = { settleAt: at, waitAt: at };
     this.#arm();
   }

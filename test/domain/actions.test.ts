@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { LANES } from "../../src/contract/lanes.ts";
 import type { Action } from "../../src/contract/order.ts";
 import { mayDo } from "../../src/domain/actions.ts";
 import { decide, decidePlace, type OrderCommand } from "../../src/domain/decide.ts";
 import { diagnose } from "../../src/domain/diagnosis.ts";
-import { LANES } from "../../src/domain/lanes.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import { trackOf } from "../../src/domain/tracks.ts";
 import { Life, type Turn, turns } from "../support/lives.ts";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Correction, OrderEvent } from "../../src/contract/events.ts";
+import { LANES } from "../../src/contract/lanes.ts";
 import type { Step } from "../../src/contract/order.ts";
 import {
   decide,
@@ -10,7 +11,6 @@ import {
   decideStuck,
   type Outcome,
 } from "../../src/domain/decide.ts";
-import { LANES } from "../../src/domain/lanes.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { ProviderAnswer } from "../../src/domain/ports.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
@@ -296,11 +296,11 @@ describe("When an order is held", () => {
 
 describe("When an order waits in its lane", () => {
   it("ages into the expedited lane, once", () => {
-    const aged = T0 + (lane.agesAfterMs ?? 0);
+    const aged = T0 + (lane.ages?.afterMs ?? 0);
     given(accepted())
       .when((state) => decideDeadlines(state, lane, aged))
-      .thenHappens([{ type: "OrderPromoted", because: "aged" }]);
-    given(accepted(), [{ type: "OrderPromoted", because: "aged" }])
+      .thenHappens([{ type: "OrderPromoted", to: "expedited", because: "aged" }]);
+    given(accepted(), [{ type: "OrderPromoted", to: "expedited", because: "aged" }])
       .when((state) => decideDeadlines(state, LANES.expedited, aged))
       .thenNothingHappened();
   });
@@ -308,8 +308,8 @@ describe("When an order waits in its lane", () => {
   it("is promoted by request, and a second request changes nothing", () => {
     given(accepted())
       .when((state) => decide(state, { type: "ExpediteOrder" }))
-      .thenHappens([{ type: "OrderPromoted", because: "requested" }]);
-    given(accepted(), [{ type: "OrderPromoted", because: "requested" }])
+      .thenHappens([{ type: "OrderPromoted", to: "expedited", because: "requested" }]);
+    given(accepted(), [{ type: "OrderPromoted", to: "expedited", because: "requested" }])
       .when((state) => decide(state, { type: "ExpediteOrder" }))
       .thenNothingHappened();
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Commit, OrderEvent } from "../../src/contract/events.ts";
+import { LANES } from "../../src/contract/lanes.ts";
 import { type Circumstances, diagnose } from "../../src/domain/diagnosis.ts";
-import { LANES } from "../../src/domain/lanes.ts";
 import { attentionOf } from "../../src/domain/order.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
 import { accepted, confirmed, failed, firstGroupDone, started, stateAfter, succeeded, T0 } from "../support/orders.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LANES, lanesFrom } from "../../src/domain/lanes.ts";
+import { LANES, lanesFrom } from "../../src/contract/lanes.ts";
 import { MAX_RETRY_AFTER_MS, retryDelayMs } from "../../src/domain/retry.ts";
 
 const policy = { maxAttempts: 5, baseMs: 1_000, capMs: 8_000 };

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Commit } from "../../src/contract/events.ts";
+import { LANES } from "../../src/contract/lanes.ts";
 import type { Step } from "../../src/contract/order.ts";
 import { decidePlace, decideStuck } from "../../src/domain/decide.ts";
 import { diagnose } from "../../src/domain/diagnosis.ts";
-import { LANES } from "../../src/domain/lanes.ts";
 import { apply, type OrderState } from "../../src/domain/order.ts";
 import { stepsAhead } from "../../src/domain/progress.ts";
 import { previewOf } from "../../src/domain/redrive.ts";

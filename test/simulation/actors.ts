@@ -5,9 +5,9 @@
  */
 
 import { Commit } from "../../src/contract/events.ts";
+import { LANES } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { Cause, OrderStatus, Priority } from "../../src/contract/order.ts";
-import { LANES } from "../../src/domain/lanes.ts";
 import { apply, attentionOf, fold, isAtRest, type OrderState } from "../../src/domain/order.ts";
 import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../src/domain/ports.ts";
 import type { Backlog } from "../../src/domain/routing.ts";

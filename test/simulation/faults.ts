@@ -4,6 +4,7 @@
  * never sees what one fault does when it is frequent.
  */
 
+import { LANES } from "../../src/contract/lanes.ts";
 import type { ProviderName } from "../../src/contract/order.ts";
 import { between, chance, type Draw, drawsFor, whole } from "../chaos/random.ts";
 
@@ -22,7 +23,8 @@ export interface WireFaults {
 
 /** A stretch of time in which something does not work. Times in milliseconds since the world began. */
 export interface Outage {
-  readonly what: ProviderName | "history" | "counters" | "orders-expedited" | "orders-standard" | "orders-dead-letter" | "order-events";
+  /** A provider, `history`, `counters`, or the name of a queue. */
+  readonly what: string;
   readonly from: number;
   readonly to: number;
   /** Of a provider: whether it answers with an error, or not at all. */
@@ -103,7 +105,7 @@ export const calm = (faults: Faults): Faults => ({
 });
 
 const PROVIDERS: readonly ProviderName[] = ["payment", "inventory", "fulfilment", "notification"];
-const QUEUES = ["orders-expedited", "orders-standard", "orders-dead-letter", "order-events"] as const;
+const QUEUES = [...Object.values(LANES).map(({ queue }) => queue), "orders-dead-letter", "order-events"];
 
 /** @param lastsMs how long faults happen at all */
 export function drawFaults(seed: number, lastsMs: number): Faults {

@@ -3,8 +3,9 @@
  * is parked, and the laws checked at each stand. The same seed is the same world, event by event.
  */
 
+import { LANES, Priority } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
-import type { Priority, ProviderName } from "../../src/contract/order.ts";
+import type { ProviderName } from "../../src/contract/order.ts";
 import { summarize } from "../../src/domain/order.ts";
 import { laneOf } from "../../src/domain/routing.ts";
 import { CURRENT_SAGA } from "../../src/domain/saga.ts";
@@ -118,10 +119,10 @@ class World {
     });
     const env = this.#env();
     const hintRetries = whole(draw, 2, 100);
-    const lane = (name: "orders-expedited" | "orders-standard", batchSize: number) =>
+    const lane = (priority: Priority) =>
       new SimulatedQueue<Hint>(context, {
-        name,
-        batchSize,
+        name: LANES[priority].queue,
+        batchSize: LANES[priority].defers ? 50 : 10,
         concurrency: whole(draw, 1, 5),
         maxRetries: hintRetries,
         retryDelayMs: 5 * SECOND,
@@ -129,7 +130,10 @@ class World {
         consume: (batch) => consumeLane(batch, env),
         gaveUp: (hint) => void this.#deadLetters.send(hint).catch(() => {}),
       });
-    this.#lanes = { expedited: lane("orders-expedited", 10), standard: lane("orders-standard", 50) };
+    this.#lanes = Object.fromEntries(Priority.options.map((priority) => [priority, lane(priority)])) as Record<
+      Priority,
+      SimulatedQueue<Hint>
+    >;
     this.#deadLetters = new SimulatedQueue<DeadLetter>(context, {
       name: "orders-dead-letter",
       batchSize: 10,
@@ -250,7 +254,7 @@ class World {
 
   /** Nobody works, waits or is on the way, and the history has caught up. */
   #isQuiet(): boolean {
-    const queues = [this.#lanes.expedited, this.#lanes.standard, this.#deadLetters, this.#changes];
+    const queues = [...Object.values(this.#lanes), this.#deadLetters, this.#changes];
     if (this.#people.waiting > 0 || this.#wire.inFlight > 0 || !this.#actors.isIdle || queues.some(({ size }) => size > 0)) return false;
     if (!this.#projections.hub.receivers.every(({ isUpToDate }) => isUpToDate)) return false;
     return this.#actors

@@ -1,9 +1,9 @@
 /** Lives of orders, drawn by a property test and carried on by the domain's rules as a run of the saga does it. */
 import fc from "fast-check";
 import type { Commit, OrderEvent } from "../../src/contract/events.ts";
+import { LANES } from "../../src/contract/lanes.ts";
 import type { Step } from "../../src/contract/order.ts";
 import { decide, decideOutcomes, decideStuck } from "../../src/domain/decide.ts";
-import { LANES } from "../../src/domain/lanes.ts";
 import { fold, type OrderState } from "../../src/domain/order.ts";
 import type { ProviderAnswer } from "../../src/domain/ports.ts";
 import { follow, plan } from "../../src/domain/progress.ts";

@@ -28,15 +28,17 @@ export interface ServerOptions {
   /** A store to go on with; otherwise a fresh one. */
   readonly persistTo?: string;
   readonly port?: number;
+  /** The project that is served; a copy of it may have been changed. */
+  readonly root?: string;
 }
 
-export async function startServer({ vars = {}, persistTo, port }: ServerOptions = {}): Promise<Server> {
+export async function startServer({ vars = {}, persistTo, port, root = ROOT }: ServerOptions = {}): Promise<Server> {
   const store = persistTo ?? mkdtempSync(join(tmpdir(), "orderline-"));
   const listen = port ?? (await freePort());
   const settings = Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
   const args = ["scripts/start.ts", "--port", String(listen), "--inspector-port", "0", "--persist-to", store, "--verbose", ...settings];
   const child = spawn(join(ROOT, "node_modules/.bin/node"), args, {
-    cwd: ROOT,
+    cwd: root,
     // A group of its own, so that `kill` reaches wrangler and workerd, and nothing else.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],

@@ -4,9 +4,9 @@
  */
 
 import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
+import { LANES } from "../../src/contract/lanes.ts";
 import type { DeadLetter, OrderChanged } from "../../src/contract/messages.ts";
 import type { Step } from "../../src/contract/order.ts";
-import { LANES } from "../../src/domain/lanes.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
 import { type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";

@@ -5,11 +5,12 @@
 import { and, asc, count, desc, eq, gte, lt, type SQL, sql, sum } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { z } from "zod";
+import { DEFAULT_PRIORITY } from "../../contract/lanes.ts";
 import { type OrderStatus, OrderSummary, type Priority, type Refusal } from "../../contract/order.ts";
 import { Millis, OrderId } from "../../contract/primitives.ts";
 import { cursorOf } from "../../platform/cursor.ts";
 import { within } from "../../platform/deadline.ts";
-import { orders } from "./schema.ts";
+import { orders, UNUSUAL_PRIORITY } from "./schema.ts";
 
 /** A page of this size takes some milliseconds. D1 runs one query at a time, so a longer one would hold up the rest. */
 export const MAX_PAGE_SIZE = 200;
@@ -116,20 +117,23 @@ const CURSOR_REFUSALS = {
 } as const;
 
 /**
- * The most selective filter chooses the index: the customer, else the status, else the expedited minority, else time.
+ * The most selective filter chooses the index: the customer, else the status, else a priority that is not the usual one, else time.
  * D1 gathers no statistics, and without them SQLite's planner often picks the wrong one of two indexes that fit. So the
  * filter that is to choose is marked `unlikely`, and a unary plus hides the other filters from the planner.
- * SQLite considers a partial index only when the statement implies its condition. `priority = 'expedited'` is therefore a
- * literal, not a parameter. `customer_id = ?` implies `customer_id IS NOT NULL` by itself.
+ * SQLite considers a partial index only when the statement implies its condition. The condition of the index by priority
+ * therefore stands in the statement as a literal. `customer_id = ?` implies `customer_id IS NOT NULL` by itself.
  */
 function conditions({ status, priority, customer }: OrderFilter): SQL[] {
   const found: SQL[] = [];
   if (customer !== undefined) found.push(sql`${orders.customerId} = ${customer}`);
   if (status !== undefined) found.push(sql`${orders.status} = ${status}`);
-  if (priority === "expedited") found.push(sql`${orders.priority} = 'expedited'`);
+  const usual = priority === DEFAULT_PRIORITY ? [sql`${orders.priority} = ${priority}`] : [];
+  if (priority !== undefined && priority !== DEFAULT_PRIORITY) {
+    if (found.length === 0) return [sql`unlikely(${orders.priority} = ${priority})`, UNUSUAL_PRIORITY];
+    found.push(sql`${orders.priority} = ${priority}`);
+  }
   const [driving, ...others] = found;
-  const standard = priority === "standard" ? [sql`${orders.priority} = 'standard'`] : [];
-  return driving === undefined ? standard : [sql`unlikely(${driving})`, ...others.map((other) => sql`+${other}`), ...standard];
+  return driving === undefined ? usual : [sql`unlikely(${driving})`, ...others.map((other) => sql`+${other}`), ...usual];
 }
 
 /** A cursor's position already lies before `to`, because the page that ended there was bounded by it. */

@@ -74,7 +74,7 @@ describe("With 100,000 orders in history", () => {
               : filter.status !== undefined
                 ? "orders_by_status (tenant=? AND status=?"
                 : filter.priority === "expedited"
-                  ? "orders_expedited (tenant=?"
+                  ? "orders_by_priority (tenant=? AND priority=?"
                   : "orders_by_time (tenant=?";
           expect(plan, JSON.stringify({ filter, after })).toContain(`SEARCH orders USING INDEX ${index}`);
           expect(plan).not.toContain("SCAN");

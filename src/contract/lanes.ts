@@ -1,0 +1,133 @@
+/**
+ * The table of lanes: one row per priority, with all that differs between them. A lane is added by a row here and its queue
+ * in wrangler.toml, where batch, wait, redelivery and concurrency of the queue stand; nothing else names a lane.
+ */
+import { z } from "zod";
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+
+export interface RetryPolicy {
+  /** Attempts at one step, the first included, before the order is parked. */
+  readonly maxAttempts: number;
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** What a lane does with its orders. Durations in milliseconds. */
+export interface LanePolicy {
+  /** Orders of a lower rank go first wherever several wait for the same thing. `expedite` moves an order to the lowest. */
+  readonly rank: number;
+  /** The queue of wrangler.toml that carries the lane's hints, and the binding that sends to it. */
+  readonly queue: string;
+  readonly binding: string;
+  /** Whether starts are put off while the lane is full; a lane that does not defer begins its orders at once, always. */
+  readonly defers: boolean;
+  /** The lane that an order is promoted to when it has waited here for too long to begin; null: it waits. */
+  readonly ages: { readonly into: string; readonly afterMs: number } | null;
+  /** How failed steps of the lane's orders are retried. */
+  readonly retry: RetryPolicy;
+  /** How long an accepted order waits for its hint before its alarm looks after it. */
+  readonly stallAfterMs: number;
+  /** Backlog, in messages, at which the lane counts as full: pressure 1 in `delaySecondsOf`. */
+  readonly capacity: number;
+  /** Age of its oldest message at which the lane counts as full, however short it is: its consumers do not keep up. */
+  readonly fullAfterMs: number;
+}
+
+/**
+ * Expedited orders retry fast and give up within a minute, because a customer waits; standard orders ride out an outage
+ * of several minutes. A full standard lane is what its 20 consumers clear in about ten seconds.
+ */
+const TABLE = {
+  expedited: {
+    rank: 0,
+    queue: "orders-expedited",
+    binding: "ORDERS_EXPEDITED",
+    defers: false,
+    ages: null,
+    retry: { maxAttempts: 6, baseMs: 500, capMs: 15 * SECOND },
+    stallAfterMs: 15 * SECOND,
+    capacity: 10_000,
+    fullAfterMs: 30 * SECOND,
+  },
+  standard: {
+    rank: 1,
+    queue: "orders-standard",
+    binding: "ORDERS_STANDARD",
+    defers: true,
+    ages: { into: "expedited", afterMs: 10 * MINUTE },
+    retry: { maxAttempts: 8, baseMs: SECOND, capMs: 120 * SECOND },
+    stallAfterMs: 30 * SECOND,
+    capacity: 10_000,
+    fullAfterMs: 120 * SECOND,
+  },
+} as const satisfies Record<string, LanePolicy>;
+
+/** How urgently an order is carried. Each priority is a lane with a queue, a consumer and retry delays of its own. */
+export const Priority = z.enum(Object.keys(TABLE) as (keyof typeof TABLE)[]);
+export type Priority = z.infer<typeof Priority>;
+
+/** The priority of an order that names none. */
+export const DEFAULT_PRIORITY: Priority = "standard";
+
+/** A row of the table under its name. */
+export interface Lane extends LanePolicy {
+  readonly priority: Priority;
+  readonly ages: { readonly into: Priority; readonly afterMs: number } | null;
+}
+
+export type Lanes = Readonly<Record<Priority, Lane>>;
+
+export const LANES = Object.fromEntries(
+  Object.entries(TABLE).map(([priority, policy]) => [priority, { priority, ...policy }]),
+) as unknown as Lanes;
+
+/** All lanes, the first rank first. */
+export const LANES_BY_RANK: readonly Lane[] = Object.values(LANES).sort((a, b) => a.rank - b.rank);
+
+/** The lane that nothing overtakes: of orders that were expedited, and of probes. */
+export const FIRST_PRIORITY: Priority = (LANES_BY_RANK[0] as Lane).priority;
+
+/** What sends to the lanes' queues, by the names of the bindings. */
+export type LaneQueues<Message> = { readonly [Name in Priority as (typeof TABLE)[Name]["binding"]]: Message };
+
+const duration = z.int().min(SECOND);
+
+/** What a deployment or a tenant may set of a lane for its own orders. */
+export const LaneOverride = z
+  .strictObject({
+    retry: z.strictObject({ maxAttempts: z.int().min(1).max(50), baseMs: z.int().min(1), capMs: z.int().min(1) }).partial(),
+    stallAfterMs: duration,
+    agesAfterMs: duration.meta({ description: "Only for a lane that ages into another." }),
+    capacity: z.int().min(1),
+    fullAfterMs: duration,
+  })
+  .partial();
+export type LaneOverride = z.infer<typeof LaneOverride>;
+
+export const LaneOverrides = z.strictObject(
+  Object.fromEntries(Priority.options.map((priority) => [priority, LaneOverride.optional()])) as Record<
+    Priority,
+    z.ZodOptional<typeof LaneOverride>
+  >,
+);
+export type LaneOverrides = z.infer<typeof LaneOverrides>;
+
+/** The lanes with numbers of their own laid over them. */
+export function withOverrides(lanes: Lanes, overrides: LaneOverrides): Lanes {
+  return Object.fromEntries(
+    Object.values(lanes).map((lane) => {
+      const { retry, agesAfterMs, ...rest } = overrides[lane.priority] ?? {};
+      const ages = lane.ages && { ...lane.ages, afterMs: agesAfterMs ?? lane.ages.afterMs };
+      return [lane.priority, { ...lane, ...rest, ages, retry: { ...lane.retry, ...retry } }];
+    }),
+  ) as unknown as Lanes;
+}
+
+/**
+ * The table with a deployment's own numbers laid over it.
+ * @param json the variable `LANES`, such as `{"standard":{"retry":{"maxAttempts":12}}}`; empty or absent for the table as it is
+ * @throws when the variable does not fit: a deployment with a misspelt limit must not start as if it had none
+ */
+export const lanesFrom = (json: string | undefined): Lanes => (json ? withOverrides(LANES, LaneOverrides.parse(JSON.parse(json))) : LANES);
