@@ -12,6 +12,7 @@ import {
   type Outcome,
 } from "../../src/domain/decide.ts";
 import type { OrderState } from "../../src/domain/order.ts";
+import { evolve } from "../../src/domain/order.ts";
 import type { ProviderAnswer } from "../../src/domain/ports.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
 import { accepted, captured, confirmed, failed, firstGroupDone, given, started, stateAfter, succeeded, T0 } from "../support/orders.ts";
@@ -303,6 +304,14 @@ describe("When an order waits in its lane", () => {
     given(accepted(), [{ type: "OrderPromoted", to: "expedited", because: "aged" }])
       .when((state) => decideDeadlines(state, LANES.expedited, aged))
       .thenNothingHappened();
+  });
+
+  it("ages by its time in the lane it is in, not by its time since it was placed", () => {
+    const ageing = { ...lane, ages: { into: "expedited", afterMs: 60_000 } } as const;
+    const moved: OrderEvent = { type: "OrderPromoted", to: "standard", because: "aged" };
+    const state = evolve(stateAfter(...accepted()), moved, T0 + 50_000);
+    expect(decideDeadlines(state, ageing, T0 + 109_999)).toEqual([]);
+    expect(decideDeadlines(state, ageing, T0 + 110_000)).toEqual([{ type: "OrderPromoted", to: "expedited", because: "aged" }]);
   });
 
   it("is promoted by request, and a second request changes nothing", () => {
