@@ -309,7 +309,7 @@ describe("When an order waits in its lane", () => {
   it("ages by its time in the lane it is in, not by its time since it was placed", () => {
     const ageing = { ...lane, ages: { into: "expedited", afterMs: 60_000 } } as const;
     const moved: OrderEvent = { type: "OrderPromoted", to: "standard", because: "aged" };
-    const state = evolve(stateAfter(...accepted()), moved, T0 + 50_000);
+    const state = evolve(stateAfter(accepted()), moved, T0 + 50_000);
     expect(decideDeadlines(state, ageing, T0 + 109_999)).toEqual([]);
     expect(decideDeadlines(state, ageing, T0 + 110_000)).toEqual([{ type: "OrderPromoted", to: "expedited", because: "aged" }]);
   });
