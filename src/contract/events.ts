@@ -1,12 +1,15 @@
 /**
- * The events of an order's journal as they are stored. Stored events outlive the code that wrote them: only add optional
- * fields or new types; never rename, and never change what a field means.
+ * The events of an order's journal as they are stored (event sourcing). Stored events outlive the code that wrote them, so
+ * the schema only grows: add optional fields or types, never rename, and never change what a field means.
  */
 import { z } from "zod";
 import { Address, Cause, Charge, Customer, OrderLine, Payment, Priority, ProviderName, Refusal, Step, TrackName } from "./order.ts";
 import { Amount, Currency, Millis, OrderId, Tenant } from "./primitives.ts";
 
-/** An order as it was accepted. `requestDigest` is the digest of the submitted body, to tell a repeat from another order. */
+/**
+ * An order as it was accepted. `requestDigest` is the digest of the submitted body; it tells a repeat from another order under
+ * the same key.
+ */
 export const PlacedOrder = z.object({
   orderId: OrderId,
   tenant: Tenant,
@@ -26,24 +29,24 @@ export const PlacedOrder = z.object({
 export type PlacedOrder = z.infer<typeof PlacedOrder>;
 
 /**
- * How a step's attempt went wrong. `transient`: it failed. `unknown`: nobody knows. `poison`: it can never work. `refused`:
- * the answer is no where the saga has no way to go on without a yes. `bug`: our own code threw.
+ * How an attempt went wrong. `transient`: it failed and a retry may work. `unknown`: it may have had its effect. `poison`: it
+ * can never work. `refused`: a refusal of a step that the saga cannot go on without, such as a refund. `bug`: our own code threw.
  */
 export const FailureKind = z.enum(["transient", "unknown", "poison", "refused", "bug"]);
 export type FailureKind = z.infer<typeof FailureKind>;
 
-/** Facts a step brought back that later steps or people need. */
+/** What a step brought back that later steps or people need. */
 export const StepFacts = z.object({
   /** The provider's own name for what it did. */
   reference: z.string().max(200).optional(),
-  /** `screen`: the rules that want a person to look. */
+  /** `screen`: the risk rules that want a person to look. */
   flags: z.array(z.string()).optional(),
-  /** `reserve`: the SKUs with tracked stock; the others are made to order and need no commit. */
+  /** `reserve`: the SKUs with tracked stock. The others are made to order and need no commit. */
   tracked: z.array(z.string()).optional(),
 });
 export type StepFacts = z.infer<typeof StepFacts>;
 
-/** What may be corrected in an order that is parked: nothing that its total depends on. Each part replaces the old one whole. */
+/** What may be corrected in a parked order. Its total never changes. Each part replaces the old one whole. */
 export const Correction = z.object({ customer: Customer, shipTo: Address, payment: Payment }).partial();
 export type Correction = z.infer<typeof Correction>;
 
@@ -53,13 +56,13 @@ const attempt = z.int().positive();
 export const OrderEvent = z.discriminatedUnion("type", [
   /** `saga`: the version of the graph that carries the order to its end, kept in `domain/saga.ts`. */
   z.object({ type: z.literal("OrderPlaced"), order: PlacedOrder, saga: z.int().positive() }),
-  /** The order left its lane: somebody began to work on it at `startedAt`. */
+  /** The order left its lane: its first run began at `startedAt`. */
   z.object({ type: z.literal("OrderStarted"), startedAt: Millis }),
-  /** The intent, journaled before the call. The same step with a higher attempt is a further attempt. */
+  /** The intent, written ahead of the call. `attempt` is the fencing token that its answer must carry. */
   z.object({ type: z.literal("StepStarted"), step: Step, attempt }),
   z.object({ type: z.literal("StepSucceeded"), step: Step, attempt, facts: StepFacts }),
   z.object({ type: z.literal("StepRefused"), step: Step, attempt, refusal: Refusal }),
-  /** `retryAt` null: its retries are used up, or no retry can ever work. */
+  /** `retryAt` is null when the retries are used up, or when no retry can ever work. */
   z.object({
     type: z.literal("StepFailed"),
     step: Step,
@@ -68,9 +71,12 @@ export const OrderEvent = z.discriminatedUnion("type", [
     detail: z.string().max(1_000),
     retryAt: Millis.nullable(),
   }),
-  /** The step's provider is not to be called for now; no attempt was made and none is counted. */
+  /** The circuit breaker of the step's provider let no call pass. No attempt was made and none is counted. */
   z.object({ type: z.literal("StepBlocked"), step: Step, provider: ProviderName, since: Millis }),
-  /** An answer to an attempt that had been given up. It changes no state except to call for another undo. */
+  /**
+   * An answer with a stale fencing token: its attempt had been given up. It changes nothing, except that its effect may need
+   * another undo.
+   */
   z.object({
     type: z.literal("LateAnswerRecorded"),
     step: Step,
@@ -95,6 +101,6 @@ export const OrderEvent = z.discriminatedUnion("type", [
 ]);
 export type OrderEvent = z.infer<typeof OrderEvent>;
 
-/** One row of the journal: the events that became true together. `version` counts from 1 without gaps. */
+/** One row of the journal: events that became true in one transaction. `version` counts from 1 without gaps. */
 export const Commit = z.object({ version: z.int().positive(), at: Millis, events: z.array(OrderEvent).min(1) });
 export type Commit = z.infer<typeof Commit>;

@@ -1,4 +1,4 @@
-/** What an operator is shown of the whole: what needs a person now, the providers, and what a sweep found. */
+/** What an operator is shown: what needs a person now, the providers' breakers, and what a sweep found. */
 import { z } from "zod";
 import { ProviderName } from "./order.ts";
 import { OrderId } from "./primitives.ts";
@@ -6,7 +6,7 @@ import { OrderId } from "./primitives.ts";
 const Instant = z.iso.datetime();
 const Count = z.int().nonnegative();
 
-/** `critical`: money or goods may be wrong, or only people can help. `high`: orders wait. `normal`: somebody should look today. */
+/** `critical`: money or goods may be wrong, or only a person can help. `high`: orders wait. `normal`: a person should look today. */
 export const Severity = z.enum(["critical", "high", "normal"]);
 export type Severity = z.infer<typeof Severity>;
 

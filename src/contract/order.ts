@@ -35,11 +35,11 @@ export type Step = z.infer<typeof Step>;
 export const Action = z.enum(["approve", "reject", "correct", "redrive", "stage", "expedite", "cancel"]);
 export type Action = z.infer<typeof Action>;
 
-/** The largest real invoice in our data has 593 lines; ten carts of that size would still be one person's order. */
+/** The largest invoice of `samples/` has 593 lines. */
 export const MAX_LINES = 1_000;
 export const MAX_CHARGES = 50;
 
-/** A stock keeping unit as the merchant writes it; it names an `InventoryActor`, hence no control characters. */
+/** A stock keeping unit as the merchant writes it. It is part of an actor's name, hence printable ASCII only. */
 export const Sku = z.string().regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,62}[\x21-\x7e])?$/, "must be 1 to 64 printable ASCII characters");
 
 export const OrderLine = z
@@ -52,7 +52,7 @@ export const OrderLine = z
   .meta({ id: "OrderLine" });
 export type OrderLine = z.infer<typeof OrderLine>;
 
-/** Money that is no goods: postage, a discount. It is charged but nothing is reserved for it. */
+/** Money that is no goods, such as postage or a discount. It is charged, but nothing is reserved for it. */
 export const Charge = z
   .strictObject({
     code: z.enum(["postage", "discount", "fee", "adjustment"]),
@@ -61,7 +61,7 @@ export const Charge = z
   })
   .meta({ id: "Charge" });
 
-/** The outside services that steps are carried out by. */
+/** The outside services that carry out steps. */
 export const ProviderName = z.enum(["payment", "inventory", "fulfilment", "notification"]);
 export type ProviderName = z.infer<typeof ProviderName>;
 
@@ -95,7 +95,7 @@ export const Payment = z
   })
   .meta({ id: "Payment" });
 
-/** Sum of lines and charges in minor units. May be out of range: the schema below refuses that. */
+/** Sum of lines and charges in minor units. It may be out of range, which the schema below refuses. */
 export const totalOf = (order: { lines: { quantity: number; unitPrice: number }[]; charges: { amount: number }[] }) =>
   order.lines.reduce((sum, line) => sum + line.quantity * line.unitPrice, 0) +
   order.charges.reduce((sum, charge) => sum + charge.amount, 0);
@@ -125,30 +125,31 @@ export const PlaceOrder = z
   .meta({ id: "PlaceOrder" });
 export type PlaceOrder = z.infer<typeof PlaceOrder>;
 
-/** A business reason why something was not done, with its evidence. The one shape of every refusal of a provider or of a rule. */
+/** A business reason why something was not done, with its evidence. Refusals of providers and of our own rules all have this shape. */
 export const Refusal = z
   .object({ reason: z.string().max(100), detail: z.string().max(1_000).optional() })
   .meta({ id: "Refusal", description: "A business reason with its evidence." });
 export type Refusal = z.infer<typeof Refusal>;
 
 /**
- * Whose trouble it is that an order is parked. `provider_down`: it failed for longer than the retries lasted. `poison`: it
- * can never accept this request. `refused`: a rule said no where no is no answer, as to a refund. `bug`: ours.
+ * Who has to act on a parked order. `provider_down`: the provider failed for longer than the retries lasted. `poison`: it can
+ * never accept this request. `refused`: it refused a step that the saga cannot go on without, such as a refund. `bug`: our
+ * own code failed.
  */
 export const CauseClass = z.enum(["provider_down", "poison", "refused", "bug"]);
 export type CauseClass = z.infer<typeof CauseClass>;
 
-/** Why an order is parked: whose trouble, which step, and what was last heard. */
+/** Why an order is parked: who has to act, the step, and the last failure. */
 export const Cause = z.object({ class: CauseClass, step: Step.optional(), detail: z.string().max(1_000) }).meta({ id: "Cause" });
 export type Cause = z.infer<typeof Cause>;
 
-/** What needs a person: a parked order, one held by the risk screening, one whose stage takes too long. */
+/** Why an order needs a person: it is parked, the risk screening holds it, or its stage takes too long. */
 export const Attention = z.enum(["quarantined", "held", "stage_overran"]);
 export type Attention = z.infer<typeof Attention>;
 
 /**
- * An order at one version, without personal data: what projections receive and lists show. Whatever arrives with a
- * higher version replaces it whole, so a projection needs no order of arrival and no history.
+ * An order at one version, without personal data: what projections receive and lists show (event-carried state transfer). A
+ * summary with a higher version replaces a lower one whole, so projections are idempotent and messages may come in any order.
  */
 export const OrderSummary = z.object({
   orderId: OrderId,
@@ -167,7 +168,7 @@ export const OrderSummary = z.object({
   reason: z.string().nullable(),
   /** Why a person should look; null when nobody needs to. */
   attention: Attention.nullable(),
-  /** Of a parked order: what its cause has in common with the causes of others. */
+  /** Of a parked order: the class of its cause, and what the cause has in common with those of other orders. */
   causeClass: CauseClass.nullable(),
   causeFingerprint: z.string().nullable(),
   placedAt: Millis,

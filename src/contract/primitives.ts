@@ -1,4 +1,4 @@
-/** The small values that every boundary shares: identifiers, money, time. Nothing here knows what an order is. */
+/** The small values that all boundaries share: identifiers, money, time. Nothing here knows what an order is. */
 import { z } from "zod";
 
 /** Crockford's base32 in lower case: no i, l, o, u, so that an id survives being read out over the phone. */
@@ -11,7 +11,7 @@ export const OrderId = z
   .meta({ description: "Identifier of an order.", example: "ord_1x3q8n5v0c7k2m9p4r6t8w0y2b" });
 export type OrderId = z.infer<typeof OrderId>;
 
-/** The company an API key belongs to. It is part of every order id and of every row and read. */
+/** The company that an API key belongs to. Every order id is derived from it, and every row and read is bound to it. */
 export const Tenant = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, "must be a tenant name");
 export type Tenant = z.infer<typeof Tenant>;
 
@@ -30,7 +30,7 @@ export const Currency = z
   .regex(/^[A-Z]{3}$/, "must be an ISO 4217 code such as GBP")
   .meta({ description: "ISO 4217 currency.", example: "GBP" });
 
-/** Far above any order, far below 2^53, so that sums over ninety thousand orders of this size stay exact. */
+/** Far above any order, and far enough below 2^53 that sums over ninety thousand orders of this size stay exact. */
 export const MAX_AMOUNT = 1_000_000_000_00;
 
 /** Money is an integer number of minor units (pence, cents), never a float. */
@@ -40,7 +40,7 @@ export const Amount = z
   .max(MAX_AMOUNT)
   .meta({ description: "Integer minor units of the order's currency.", example: 255 });
 
-/** The end of the year 9999: ISO 8601 writes later ones in another form, which the contract does not know. */
+/** The end of the year 9999. ISO 8601 writes later years in another form, which the contract does not know. */
 const MAX_DATE_MS = 253_402_300_799_999;
 
 /** Milliseconds since the Unix epoch, as stored; the HTTP face shows the same instant as ISO 8601. */
@@ -53,8 +53,8 @@ export const Country = z
   .meta({ description: "ISO 3166-1 alpha-2 country.", example: "GB" });
 
 /**
- * Human text of bounded length. Lone surrogates and NUL are refused because neither UTF-8 nor SQLite carries them
- * unchanged, and a text that changes on the way would break the comparison of two submissions.
+ * Human text of bounded length. Lone surrogates and NUL are refused: UTF-8 and SQLite do not store them unchanged, and a text
+ * that changes on the way would make a repeated submission look like another order.
  */
 export const text = (max: number) =>
   z

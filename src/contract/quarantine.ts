@@ -1,4 +1,4 @@
-/** The quarantine over HTTP: what is parked and why, what a redrive would do, and the job that does it. */
+/** The quarantine over HTTP: the parked orders by cause, the preview of a redrive, and the job that redrives them. */
 import { z } from "zod";
 import { CauseClass, Priority, Step } from "./order.ts";
 import { OrderId, text } from "./primitives.ts";
@@ -6,22 +6,22 @@ import { OrderId, text } from "./primitives.ts";
 const Instant = z.iso.datetime();
 const Count = z.int().nonnegative();
 
-/** Groups shown, the largest first. More causes at a time than this are one cause, badly worded. */
+/** Groups shown, the largest first. More causes than this at one time are one cause whose details differ in every order. */
 export const MAX_GROUPS = 50;
 
-/** Orders of a group that are named, to look at. */
+/** Orders of a group that are named as samples. */
 export const SAMPLE_IDS = 3;
 
-/** Orders that a preview tells of; each costs a request to its actor. */
+/** Orders that a preview describes. Each costs a request to its actor. */
 export const MAX_PREVIEWED = 100;
 
-/** Orders that a filter names one by one. */
+/** Order ids in one filter. */
 export const MAX_FILTER_IDS = 1_000;
 
-/** Orders of one job. At 10 a second that is a quarter of an hour; what is over waits for the next job. */
+/** Orders of one job. At 10 a second they take a quarter of an hour. Orders beyond them wait for the next job. */
 export const MAX_REDRIVEN = 10_000;
 
-/** No provider that has just recovered should get more than this on top of its normal load. */
+/** The most that a provider should get on top of its normal load when it has just recovered. */
 export const MAX_RATE_PER_SECOND = 100;
 
 /** Longer than any text that `causeFingerprintOf` makes. */
@@ -56,7 +56,7 @@ export const QuarantineList = z
   })
   .meta({ id: "Quarantine" });
 
-/** Which parked orders: those to which all that is given applies. */
+/** Selects the parked orders that fit all of the given fields. */
 export const QuarantineFilter = z
   .strictObject({
     causeFingerprint: text(MAX_CAUSE_FINGERPRINT).optional(),

@@ -1,11 +1,11 @@
-/** The reconciliation: what is compared with the journals, and what was found to differ. */
+/** The reconciliation over HTTP: the period to compare with the journals, and the differences found. */
 import { z } from "zod";
 import { ProviderName } from "./order.ts";
 import { Cursor, OrderId } from "./primitives.ts";
 
 const Count = z.int().nonnegative();
 
-/** Orders of one page: each costs a request to its actor, one per tracked SKU and one per provider that keeps ledger. */
+/** Orders of one page. Each costs a request to its actor, one per tracked SKU, and one per provider that keeps a ledger. */
 export const MAX_RECONCILED = 200;
 
 export const Reconcile = z
@@ -20,7 +20,7 @@ export const Reconcile = z
   .meta({ id: "Reconcile" });
 export type Reconcile = z.infer<typeof Reconcile>;
 
-/** Which part of the system says something else than the order's journal. */
+/** The part of the system that differs from the order's journal. */
 export const Subject = z.enum(["history", "counters", ...ProviderName.options]);
 export type Subject = z.infer<typeof Subject>;
 

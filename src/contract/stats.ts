@@ -1,11 +1,11 @@
-/** The live counters: what clients are shown of them, and what shards and hubs keep and exchange. */
+/** The live counters: what clients are shown, and what shards and hubs store and exchange. */
 import { z } from "zod";
 import { OrderStatus, Priority } from "./order.ts";
 import { Currency } from "./primitives.ts";
 
 const Count = z.int().nonnegative();
 
-/** Where orders have got to, from the point of view of who waits for them. */
+/** Orders counted by how far they have got, in the merchant's terms. */
 export const Outcomes = z
   .object({
     processed: Count.meta({ description: "Confirmed, in fulfilment or completed." }),
@@ -38,8 +38,8 @@ export const StatsSnapshot = z
 export type StatsSnapshot = z.infer<typeof StatsSnapshot>;
 
 /**
- * One message on the socket of the counters. Every frame carries the whole state, so a receiver that shows the newest
- * frame shows the truth, and a gap costs it only the moments in between.
+ * One message on the socket of the counters. Every frame carries the whole state, so a receiver that shows the newest frame
+ * is right. A receiver that misses frames misses only the states in between.
  *
  * `seq` numbers the states: it rises by one with each change. A further `stats` frame with the `seq` of the one before
  * shows the same orders at a later time, when rates have decayed. `resumed` answers a reconnection that missed nothing;
@@ -56,7 +56,7 @@ export const StatsFrame = z
   .meta({ id: "StatsFrame" });
 export type StatsFrame = z.infer<typeof StatsFrame>;
 
-/** What happened in ten seconds. Waiting times are a histogram: how many orders fell into each bucket of `domain/counters.ts`. */
+/** What happened in ten seconds. Waiting times are a histogram over the buckets of `domain/counters.ts`. */
 export const Slice = z.object({
   submitted: Count,
   confirmed: Count,
@@ -65,8 +65,8 @@ export const Slice = z.object({
 export type Slice = z.infer<typeof Slice>;
 
 /**
- * The counters of a set of orders, as stored. Sparse: what is zero is absent. Money may exceed what an integer in a
- * double holds exactly (90 trillion in major units), where it loses its last digits instead of blocking the counters.
+ * The counters of a set of orders, as stored. They are sparse: a count of zero is absent. Revenue above 90 trillion in major
+ * units no longer fits an exact integer in a double; it then loses its last digits instead of blocking the counters.
  */
 export const Tally = z.object({
   orders: z.partialRecord(Priority, z.partialRecord(OrderStatus, Count)),
@@ -76,7 +76,7 @@ export const Tally = z.object({
 });
 export type Tally = z.infer<typeof Tally>;
 
-/** The tally of one shard. `revision` counts the changes it has seen, so the higher one is the newer. */
+/** The tally of one shard. `revision` counts the changes that the shard has seen, so the highest is the newest. */
 export const ShardTally = z.object({ revision: Count, tally: Tally });
 export type ShardTally = z.infer<typeof ShardTally>;
 

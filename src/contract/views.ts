@@ -1,4 +1,4 @@
-/** What the HTTP face shows of an order. Instants are ISO 8601 in UTC; amounts are integer minor units. */
+/** What the HTTP face shows of orders. Instants are ISO 8601 in UTC; amounts are integer minor units. */
 import { z } from "zod";
 import {
   Action,
@@ -21,7 +21,7 @@ const Instant = z.iso.datetime().meta({ example: "2026-11-21T08:26:00.000Z" });
 
 export const Links = z.object({ self: z.string(), events: z.string() }).meta({ id: "OrderLinks" });
 
-/** The answer to a submission. A repeat gets the same one, whatever has become of the order since. */
+/** The answer to a submission. A repeated submission gets the same answer, whatever has become of the order since. */
 export const OrderReceipt = z
   .object({ id: OrderId, status: z.literal("accepted"), placedAt: Instant, total: Amount, currency: Currency, links: Links })
   .meta({ id: "OrderReceipt" });
@@ -166,10 +166,10 @@ export const Problem = z
   .meta({ id: "Problem" });
 export type Problem = z.infer<typeof Problem>;
 
-/** Each is an actor call of the one request that submits them. */
+/** Each order of a batch costs the request one call of an actor. */
 export const MAX_BATCH_ORDERS = 100;
 
-/** Each order is judged by itself, so what it holds is not validated here: one bad order spoils no other. */
+/** `order` is not validated here. Each order is judged by itself, so that a bad one spoils no other. */
 export const PlaceOrders = z
   .strictObject({
     orders: z

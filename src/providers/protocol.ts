@@ -1,6 +1,6 @@
 /**
- * The JSON that Orderline and a provider exchange over HTTP: `POST {URL}/{operation}` with a `ProviderRequest`. What is
- * sent is exact; what comes back is read tolerantly, because a company puts this in front of what it already has.
+ * The JSON that Orderline and a provider exchange over HTTP: `POST {URL}/{operation}` with a `ProviderRequest`. Requests are
+ * exact. Answers are read tolerantly, because a company puts this protocol in front of a system that it already has.
  */
 import { z } from "zod";
 import { Address, Customer, OrderLine, Payment, Priority, TrackName } from "../contract/order.ts";
@@ -13,9 +13,9 @@ const reference = z.string().max(200);
 const order = { orderId: OrderId };
 const money = { amount: Amount, currency: Currency };
 /**
- * The keys of the calls that an undo takes back, as they were sent. A provider finds the effects by these when an answer,
- * and so its reference, was never learnt; whatever stands under any of them is to be undone. Undoing what never happened
- * is done, and the provider refuses a call with one of these keys that arrives later.
+ * The idempotency keys of the calls that an undo takes back, as they were sent. The provider finds the effects by them when
+ * an answer, and with it the reference, was lost. It undoes the effects under all of these keys. Undoing what never happened
+ * succeeds, and leaves a tombstone: a call with one of these keys that arrives later is refused.
  */
 const undo = { undoes: z.array(z.string()).min(1) };
 const goods = { items: z.array(z.object({ sku: z.string(), quantity: z.int().positive() })) };
@@ -63,13 +63,13 @@ export const ProviderDone = z.object({
   reference: reference.nullish(),
   /** `reserve`: the SKUs whose stock is tracked. */
   tracked: z.array(z.string()).nullish(),
-  /** Done without an effect: there was nothing to undo, or nobody to tell. */
+  /** Done without an effect: there was nothing to undo, or no customer to tell. */
   skipped: z.boolean().nullish(),
 });
 
 /**
- * `POST {URL}/ledger`, which a provider may serve so that its ledger can be compared with the journals: every effect that
- * an order has had, once for each time that it took place. 404, 405 and 501 say that it does not.
+ * `POST {URL}/ledger`, which a provider may serve so that the reconciliation can compare its ledger with the journals. It
+ * lists every effect of an order, once for each time that it took place. A provider that keeps none answers 404, 405 or 501.
  */
 export const LedgerRequest = z.object({ orderId: OrderId, operation: z.literal("ledger") });
 export type LedgerRequest = z.infer<typeof LedgerRequest>;
@@ -86,7 +86,7 @@ export const ProviderLedger = z.object({
     .max(1_000),
 });
 
-/** The reason of a refusal that gives none. */
+/** The reason of a refusal whose body gives none. */
 const DECLINED = "declined";
 
 /** The body of a 402, 409 or 422. Any body is one: the status alone already refuses. */
@@ -94,7 +94,7 @@ export const ProviderRefusal = z
   .object({ reason: z.string().trim().min(1).catch(DECLINED), detail: z.string().optional().catch(undefined) })
   .catch({ reason: DECLINED });
 
-/** What a provider needs to know to do a call. */
+/** The request of a call: what its provider needs to know, and no more. */
 export function requestOf({ step, undoes: keys, order, facts }: ProviderCall): ProviderRequest {
   const { orderId, total, currency, shipTo, priority, track } = order;
   const money = { amount: total, currency };

@@ -1,7 +1,7 @@
 /**
- * Payment and fulfilment for a system that has neither yet. A sandbox keeps nothing: its answer follows from the call's key,
- * so the same key has the same answer for ever, and undoing always succeeds. Magic values in an order force each outcome, as
- * card processors' test numbers do, and faults can be switched on. It moves no money and ships nothing.
+ * Payment and fulfilment for a system that has neither yet. A sandbox keeps no state: its answer is computed from the call's
+ * idempotency key, so the same key has the same answer for ever, and an undo always succeeds. Magic values in an order force
+ * each outcome, as card processors' test numbers do, and faults can be injected. It moves no money and ships nothing.
  */
 import { z } from "zod";
 import type { FailureKind } from "../contract/events.ts";
@@ -16,7 +16,7 @@ export type SandboxPort = "payment" | "fulfilment";
 
 type Behaviour =
   | { readonly kind: "refuse"; readonly reason: string; readonly detail: string }
-  /** Without `attempts` every attempt fails, with it the first so many do. */
+  /** The first `attempts` attempts fail; without it every attempt does. */
   | { readonly kind: "fail"; readonly failure: FailureKind; readonly attempts?: number }
   | { readonly kind: "hang" }
   | { readonly kind: "wait"; readonly ms: number };
@@ -88,12 +88,12 @@ const milliseconds = z.int().min(0).max(60_000);
 
 const PortFaults = z
   .strictObject({
-    /** Share of the calls that fail, with nothing done. */
+    /** Share of the calls that fail without an effect. */
     transient: probability,
-    /** Share of the calls whose outcome nobody learns: lost on the way there, or on the way back. */
+    /** Shares of the calls whose outcome stays unknown: the request is lost, or the answer is. */
     unknownBeforeEffect: probability,
     unknownAfterEffect: probability,
-    /** Every call takes a time that is uniform between the two. */
+    /** The least and the most that a call takes; uniform in between. */
     latencyMs: z
       .tuple([milliseconds, milliseconds])
       .refine(([least, most]) => least <= most, "must be [least, most]")
@@ -134,7 +134,7 @@ export function sandbox(port: SandboxPort, { faults, random = dice }: SandboxOpt
   });
 }
 
-/** A sandbox keeps nothing, so it has no ledger; nor has the email binding. */
+/** For providers without a ledger: the sandboxes, which keep no state, and the email binding. */
 export const noLedger: LedgerReader = async () => ({ outcome: "unsupported" });
 
 async function behave(port: SandboxPort, call: ProviderCall): Promise<ProviderAnswer> {
@@ -164,7 +164,7 @@ function magicOf(port: SandboxPort, { step, order }: ProviderCall): Behaviour | 
 
 const PREFIX: Readonly<Record<SandboxPort, string>> = { payment: "pay", fulfilment: "ship" };
 
-/** 80 bits: enough that no two keys of a sandbox ever share a reference. */
+/** 80 bits, so that no two keys of a sandbox ever get the same reference. */
 const REFERENCE_BYTES = 10;
 
 async function referenceOf(port: SandboxPort, key: string): Promise<string> {
