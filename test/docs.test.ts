@@ -1,5 +1,5 @@
 /** The documentation is held to the code: what it links to, names and lists exists, and what it promises to list is all there. */
-import { existsSync, globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { slug } from "github-slugger";
 import { marked, type Token, type Tokens } from "marked";
@@ -53,16 +53,31 @@ function anchorsOf(page: string): ReadonlySet<string> {
   );
 }
 
-function brokenLinks(page: string): string[] {
-  const hrefs = onPage(page).flatMap((token) => (token.type === "link" || token.type === "image" ? [token.href as string] : []));
-  return hrefs.flatMap((href) => {
-    if (/^[a-z]+:/.test(href)) return [];
-    const [path = "", anchor] = href.split("#");
-    const target = path === "" ? page : join(dirname(page), path);
-    const found = existsSync(join(ROOT, target)) && (anchor === undefined || anchorsOf(target).has(anchor));
-    return found ? [] : [`${page} links to ${href}`];
-  });
+interface Link {
+  readonly href: string;
+  /** The page or folder that it leads to, from the root of the repository. */
+  readonly target: string;
+  readonly anchor: string | undefined;
 }
+
+/** The links of a page that stay in the repository. */
+function linksOf(page: string): Link[] {
+  const hrefs = onPage(page).flatMap((token) => (token.type === "link" || token.type === "image" ? [token.href as string] : []));
+  return hrefs
+    .filter((href) => !/^[a-z]+:/.test(href))
+    .map((href) => {
+      const [path = "", anchor] = href.split("#");
+      return { href, target: path === "" ? page : join(dirname(page), path), anchor };
+    });
+}
+
+function brokenLinks(page: string): string[] {
+  return linksOf(page)
+    .filter(({ target, anchor }) => !existsSync(join(ROOT, target)) || (anchor !== undefined && !anchorsOf(target).has(anchor)))
+    .map(({ href }) => `${page} links to ${href}`);
+}
+
+const folders = readdirSync(join(ROOT, "src"), { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
 
 const routes = Object.entries(app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "", version: "" } }).paths ?? {}).flatMap(
   ([path, operations]) => Object.keys(operations ?? {}).map((method) => `${method.toUpperCase()} ${path}`),
@@ -75,6 +90,18 @@ describe("The documentation", () => {
 
   it("links to nothing that is not there", () => {
     expect(pages.flatMap(brokenLinks)).toEqual([]);
+  });
+
+  it("leads from the README to every page", () => {
+    const seen = new Set(["README.md"]);
+    for (const page of seen) for (const { target } of linksOf(page)) if (pages.includes(target)) seen.add(target);
+    expect(pages.filter((page) => !seen.has(page))).toEqual([]);
+  });
+
+  it("shows every folder of the source in the README's layout", () => {
+    const layout = onPage("README.md").flatMap((token) => (token.type === "code" && token.text.startsWith("src/") ? [token.text] : []));
+    const shown = [...layout.join().matchAll(/\b(\w+)\/ /g)].map(([, folder]) => folder);
+    expect(folders.filter((folder) => !shown.includes(folder))).toEqual([]);
   });
 
   it("names only files that exist", () => {

@@ -1,6 +1,6 @@
 /**
- * The table of lanes: one row per priority, with all that differs between them. A lane is added by a row here and its queue
- * in wrangler.toml, where batch, wait, redelivery and concurrency of the queue stand; nothing else names a lane.
+ * The table of lanes: one row per priority, with everything that differs between them. A lane is added by a row here and by
+ * its queue in wrangler.toml, which sets the queue's batches, redelivery and concurrency. Nothing else names a lane.
  */
 import { z } from "zod";
 
@@ -16,28 +16,28 @@ export interface RetryPolicy {
 
 /** What a lane does with its orders. Durations in milliseconds. */
 export interface LanePolicy {
-  /** Orders of a lower rank go first wherever several wait for the same thing. `expedite` moves an order to the lowest. */
+  /** Where orders of several lanes wait for the same thing, a lower rank goes first. `expedite` moves an order to the lowest rank. */
   readonly rank: number;
   /** The queue of wrangler.toml that carries the lane's hints, and the binding that sends to it. */
   readonly queue: string;
   readonly binding: string;
-  /** Whether starts are put off while the lane is full; a lane that does not defer begins its orders at once, always. */
+  /** Whether the starts of orders are deferred while the lane is full. A lane that does not defer starts its orders at once, always. */
   readonly defers: boolean;
-  /** The lane that an order is promoted to when it has waited here for too long to begin; null: it waits. */
+  /** Aging: the lane that an order is promoted to when it has waited here too long to begin; null for no aging. */
   readonly ages: { readonly into: string; readonly afterMs: number } | null;
   /** How failed steps of the lane's orders are retried. */
   readonly retry: RetryPolicy;
-  /** How long an accepted order waits for its hint before its alarm looks after it. */
+  /** How long an accepted order waits for its hint before its alarm carries it on. */
   readonly stallAfterMs: number;
   /** Backlog, in messages, at which the lane counts as full: pressure 1 in `delaySecondsOf`. */
   readonly capacity: number;
-  /** Age of its oldest message at which the lane counts as full, however short it is: its consumers do not keep up. */
+  /** Age of the oldest message at which the lane counts as full even with a short backlog, because its consumers do not keep up. */
   readonly fullAfterMs: number;
 }
 
 /**
- * Expedited orders retry fast and give up within a minute, because a customer waits; standard orders ride out an outage
- * of several minutes. A full standard lane is what its 20 consumers clear in about ten seconds.
+ * Expedited orders retry fast and give up within a minute, because a customer waits. Standard orders ride out an outage of
+ * several minutes. The capacity of the standard lane is what its 20 consumers clear in about ten seconds.
  */
 const TABLE = {
   expedited: {
@@ -86,15 +86,15 @@ export const LANES = Object.fromEntries(
 /** All lanes, the first rank first. */
 export const LANES_BY_RANK: readonly Lane[] = Object.values(LANES).sort((a, b) => a.rank - b.rank);
 
-/** The lane that nothing overtakes: of orders that were expedited, and of probes. */
+/** The lane that no other overtakes. Expedited orders and probes take it. */
 export const FIRST_PRIORITY: Priority = (LANES_BY_RANK[0] as Lane).priority;
 
-/** What sends to the lanes' queues, by the names of the bindings. */
+/** The producers of the lanes' queues, by the names of their bindings. */
 export type LaneQueues<Message> = { readonly [Name in Priority as (typeof TABLE)[Name]["binding"]]: Message };
 
 const duration = z.int().min(SECOND);
 
-/** What a deployment or a tenant may set of a lane for its own orders. */
+/** The numbers of a lane that a deployment or a tenant may set for its own orders. */
 export const LaneOverride = z
   .strictObject({
     retry: z.strictObject({ maxAttempts: z.int().min(1).max(50), baseMs: z.int().min(1), capMs: z.int().min(1) }).partial(),
@@ -114,7 +114,7 @@ export const LaneOverrides = z.strictObject(
 );
 export type LaneOverrides = z.infer<typeof LaneOverrides>;
 
-/** The lanes with numbers of their own laid over them. */
+/** The lanes with the given numbers in place of the table's. */
 export function withOverrides(lanes: Lanes, overrides: LaneOverrides): Lanes {
   return Object.fromEntries(
     Object.values(lanes).map((lane) => {
@@ -126,7 +126,7 @@ export function withOverrides(lanes: Lanes, overrides: LaneOverrides): Lanes {
 }
 
 /**
- * The table with a deployment's own numbers laid over it.
+ * The table with a deployment's own numbers in place of its defaults.
  * @param json the variable `LANES`, such as `{"standard":{"retry":{"maxAttempts":12}}}`; empty or absent for the table as it is
  * @throws when the variable does not fit: a deployment with a misspelt limit must not start as if it had none
  */

@@ -1,6 +1,6 @@
 /**
- * Sends the changes of orders to the projections. A change that cannot be sent is logged and forgotten: its order asks
- * the history what it shows, and publishes again what is missing there.
+ * Publishes the changes of orders to the projections. A change that cannot be sent is logged and dropped. Delivery is still at
+ * least once: until the history shows an order's version, the order's alarm publishes it again.
  */
 import type { OrderChanged } from "../contract/messages.ts";
 import { within } from "../platform/deadline.ts";
@@ -10,7 +10,7 @@ import { Outbox } from "./outbox.ts";
 
 const outbox = new Outbox<OrderChanged>();
 
-/** Never rejects. */
+/** Publishes one change, batched with others of this isolate. Never rejects. */
 export const sendChange = (events: Queue<OrderChanged>, change: OrderChanged): Promise<void> =>
   outbox.add([change], async (changes) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * The one sender of hints. A hint that cannot be sent is logged and forgotten: the order's alarm stands in for it, so the
- * caller is never kept waiting and never fails.
+ * The one sender of hints. A hint that cannot be sent is logged and dropped, because the order's alarm stands in for it.
+ * Sending therefore never fails its caller.
  */
 import { lanesFrom, Priority } from "../contract/lanes.ts";
 import type { Hint } from "../contract/messages.ts";
@@ -18,10 +18,10 @@ export interface HintBindings extends LaneQueues {
   readonly METER?: string;
 }
 
-/** A backlog measured longer ago than this says nothing about the present. */
+/** A backlog that was measured longer ago than this is out of date. */
 const BACKLOG_FRESH_MS = 10_000;
 
-/** What the last send to a lane from this isolate said of its backlog: free, and recent wherever there is load. */
+/** Each lane's backlog, as the answer to this isolate's last send told it. It costs no request, and under load it is recent. */
 const backlogs = new Map<Priority, Backlog & { readonly at: number }>();
 
 const outboxes = new Map(Priority.options.map((lane) => [lane, new Outbox<MessageSendRequest<Hint>>()]));
@@ -61,7 +61,7 @@ async function sendBatch(bindings: HintBindings, lane: Priority, batch: readonly
 
 const EMPTY: Backlog = { messages: 0, ageMs: 0 };
 
-/** What waits in a lane as far as this isolate knows; nothing when it does not know. */
+/** The backlog of a lane as far as this isolate knows; empty when it has no recent measurement. */
 function knownBacklog(lane: Priority): Backlog {
   const known = backlogs.get(lane);
   return known && now() - known.at <= BACKLOG_FRESH_MS ? known : EMPTY;

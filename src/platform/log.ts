@@ -63,23 +63,26 @@ export const log = {
 
 /**
  * A text from outside or an exception, as one short line for a log or a journal. Nothing that an exception quotes is kept,
- * because the platform's own errors, and those of schemas, repeat the value that they did not like.
+ * because errors of the platform and of schemas repeat the value that they reject.
  */
 export function excerpt(value: unknown, max = 200): string {
   const text = value instanceof Error ? `${value.name}: ${messageOf(value)}` : String(value);
   return text.replace(/\s+/g, " ").slice(0, max).toWellFormed();
 }
 
-/** Quoted in any way, and cut off before the closing mark too; then URLs and addresses. An apostrophe within a word quotes nothing. */
+/**
+ * Quoted text with any kind of quotation mark, closed or cut off; URLs; mail addresses. An apostrophe within a word is no
+ * quotation mark.
+ */
 const REPEATED = /"[^"]*"?|(?<!\w)'[^']*'?|`[^`]*`?|“[^”]*”?|‘[^’]*’?|\w+:\/\/\S+|\S+@\S+/g;
 
 const messageOf = (error: Error): string => (error instanceof z.core.$ZodError ? issuesOf(error) : error.message.replace(REPEATED, "…"));
 
-/** What a schema found wrong, without the value. A key that the sender chose is told as `*`. */
+/** What a schema found wrong, without the value. A key that the sender may have chosen is shown as `*`. */
 const issuesOf = ({ issues }: z.core.$ZodError): string =>
   issues.map(({ code, path }) => `${code} at ${path.map((key) => (FIELD.test(String(key)) ? String(key) : "*")).join(".")}`).join("; ");
 
-/** What the names of our fields, and places in lists, look like. */
+/** The form of our own field names and of list indexes. */
 const FIELD = /^\w{1,40}$/;
 
 function line(level: string, event: LogEvent, fields: LogFields): string {
