@@ -9,6 +9,7 @@ import { type Contribution, type CountedGroup, contributionOf, countOrders, empt
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import type { Row } from "../platform/storage.ts";
+import type { JournaledOrder } from "../projections/projection.ts";
 import { Actor } from "./actor.ts";
 
 /** `WITHOUT ROWID` because an index would be billed as a second row. */
@@ -55,12 +56,6 @@ interface ContributionRow extends Row {
   confirm_counted: number;
 }
 
-/** An order as its journal has it. `seen`: the version that it was found counted at, which may be one that it never had. */
-export interface RepairedOrder {
-  readonly order: OrderSummary;
-  readonly seen: number | null;
-}
-
 export class StatsShard extends Actor {
   #state: ShardTally;
 
@@ -98,7 +93,7 @@ export class StatsShard extends Actor {
    * Makes orders count for what they are, whatever they counted for, and the tally anew from all contributions. It reads
    * every one of them: for repairs. An order that was counted at a higher version than both given is left alone.
    */
-  repair(orders: readonly RepairedOrder[]): ShardTally {
+  repair(orders: readonly JournaledOrder[]): ShardTally {
     const known = this.#contributions(orders.map(({ order }) => order.orderId));
     const changed = new Map<string, Contribution>();
     for (const { order, seen } of orders) {

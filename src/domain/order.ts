@@ -2,6 +2,7 @@
  * What an order is: the fold of its journal. Nothing here decides anything; an event is a fact and is never refused.
  */
 import type { Commit, FailureKind, OrderEvent, PlacedOrder, StepFacts } from "../contract/events.ts";
+import type { CommitNote } from "../contract/messages.ts";
 import type { Attention, Cause, OrderStatus, OrderSummary, Priority, Refusal, Step, UndoStep } from "../contract/order.ts";
 import { isUndo, sagaOf } from "./saga.ts";
 
@@ -143,6 +144,15 @@ export function evolve(state: OrderState | null, event: OrderEvent, at: number):
       return { ...state, status: "completed" };
   }
 }
+
+/** A commit as projections hear of it. @param state after the commit */
+export const noteOf = ({ version, status, stage }: OrderState, { at, events }: Commit): CommitNote => ({
+  version,
+  at,
+  status,
+  stage,
+  events: events.map(({ type }) => type),
+});
 
 /** The order as projections and lists see it. */
 export function summarize(state: OrderState): OrderSummary {

@@ -22,13 +22,13 @@ const ACTOR_DEADLINE_MS = 10_000;
 export interface Audit {
   readonly orderId: string;
   readonly state: OrderState | null;
-  readonly row: HistoryRow | null;
-  readonly counted: Contribution | null;
+  /** What each projection shows of the order; null: nothing. */
+  readonly shown: { readonly history: HistoryRow | null; readonly counters: Contribution | null };
   readonly findings: readonly Finding[];
 }
 
 /** What the projections show of an order. */
-type Claims = Pick<Audit, "orderId" | "row" | "counted">;
+type Claims = Pick<Audit, "orderId" | "shown">;
 
 export class Auditor {
   readonly #env: Env;
@@ -74,14 +74,14 @@ export class Auditor {
     return audits.flat();
   }
 
-  async #audit({ orderId, row, counted }: Claims): Promise<Audit> {
+  async #audit({ orderId, shown }: Claims): Promise<Audit> {
     const state = OrderId.safeParse(orderId).success ? await this.#read(orderId) : null;
-    if (state === null) return { orderId, state, row, counted, findings: [unknown(row, counted)] };
-    const projections = [...judgeHistory(state, row, this.#at), ...judgeCounters(state, counted, this.#at)];
+    if (state === null) return { orderId, state, shown, findings: [unknown(shown)] };
+    const projections = [...judgeHistory(state, shown.history, this.#at), ...judgeCounters(state, shown.counters, this.#at)];
     const outside = await this.#judgeProviders(state);
     // The ledgers were read after the order. If the order has moved on in between, their differences prove nothing.
     const moved = outside.length > 0 && (await this.#read(orderId))?.version !== state.version;
-    return { orderId, state, row, counted, findings: moved ? projections : [...projections, ...outside] };
+    return { orderId, state, shown, findings: moved ? projections : [...projections, ...outside] };
   }
 
   async #read(orderId: string): Promise<OrderState | null> {
@@ -105,10 +105,10 @@ export class Auditor {
   }
 }
 
-const unknown = (row: HistoryRow | null, counted: Contribution | null): Finding => ({
+const unknown = ({ history, counters }: Audit["shown"]): Finding => ({
   law: 4,
-  subject: row ? "history" : "counters",
+  subject: history ? "history" : "counters",
   what: "there is no such order",
   expected: null,
-  found: row ? { version: row.version, status: row.status } : { version: counted?.version, status: counted?.status },
+  found: history ? { version: history.version, status: history.status } : { version: counters?.version, status: counters?.status },
 });

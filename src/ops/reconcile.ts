@@ -4,11 +4,9 @@
  * that the history has lost. A repair writes history and counters only; what is wrong at a provider or in stock is for a person.
  */
 import { z } from "zod";
-import type { RepairedOrder } from "../actors/stats-shard.ts";
 import { ProviderName, type Refusal } from "../contract/order.ts";
 import { Millis, OrderId } from "../contract/primitives.ts";
 import type { Difference, Reconcile, Reconciliation } from "../contract/reconciliation.ts";
-import type { ShardTally } from "../contract/stats.ts";
 import { type Contribution, SHARDS, shardOf } from "../domain/counters.ts";
 import { summarize } from "../domain/order.ts";
 import type { Env } from "../env.ts";
@@ -16,7 +14,8 @@ import { random as dice, now } from "../platform/ambient.ts";
 import { cursorOf } from "../platform/cursor.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { auditPage, countOrdersOf, missingOrders, repairHistory } from "../projections/history/audit.ts";
+import { auditPage, countOrdersOf, missingOrders } from "../projections/history/audit.ts";
+import { projectionsOf } from "../projections/registry.ts";
 import { type Audit, Auditor } from "./auditor.ts";
 import { someTenants } from "./tenants.ts";
 
@@ -156,7 +155,9 @@ async function historyPage(
     tenant,
     page.map(({ orderId }) => orderId),
   );
-  const audits = await auditor.all(page.map((row) => ({ orderId: row.orderId, row, counted: counted.get(row.orderId) ?? null })));
+  const audits = await auditor.all(
+    page.map((row) => ({ orderId: row.orderId, shown: { history: row, counters: counted.get(row.orderId) ?? null } })),
+  );
   const last = page.at(-1);
   if (last && rows.length > limit) return { audits, next: { phase: "history", placedAt: last.placedAt, orderId: last.orderId } };
   const [kept, { submitted }] = await Promise.all([countOrdersOf(env.HISTORY, tenant), env.STATS_HUBS.getByName(tenant).snapshot()]);
@@ -178,7 +179,7 @@ async function lostPage(
     actor.contributionsAfter(orderId, WALK) as Promise<Map<string, Contribution>>,
   );
   const missing = await missingOrders(env.HISTORY, [...counted.keys()]);
-  const audits = await auditor.all(missing.map((id) => ({ orderId: id, row: null, counted: counted.get(id) ?? null })));
+  const audits = await auditor.all(missing.map((id) => ({ orderId: id, shown: { history: null, counters: counted.get(id) ?? null } })));
   const lost = audits.filter(({ state }) => state === null || (state.placedAt >= period.from && state.placedAt < period.to));
   const last = [...counted.keys()].at(-1);
   if (last !== undefined && counted.size === WALK) return { audits: lost, next: { phase: "counters", shard, orderId: last } };
@@ -201,24 +202,16 @@ async function countedFor(env: Env, tenant: string, orderIds: readonly string[])
  * no journal to repair from.
  */
 async function repairAll(env: Env, tenant: string, audits: readonly Audit[]): Promise<Set<string>> {
-  const wrong = audits.flatMap(({ state, row, counted, findings }) => {
-    const has = (subject: string) => findings.some((finding) => finding.subject === subject);
-    return state === null ? [] : [{ order: summarize(state), row, counted, history: has("history"), counters: has("counters") }];
-  });
-  const counters = wrong.filter((one) => one.counters).map(({ order, counted }) => ({ order, seen: counted?.version ?? null }));
-  const history = wrong.filter((one) => one.history).map(({ order, row }) => ({ order, seen: row?.version ?? null }));
-  if (counters.length > 0) await repairCounters(env, tenant, counters);
-  await repairHistory(env.HISTORY, history);
-  return new Set([...counters, ...history].map(({ order }) => order.orderId));
-}
-
-async function repairCounters(env: Env, tenant: string, orders: readonly RepairedOrder[]): Promise<void> {
-  const shards = [...Map.groupBy(orders, ({ order }) => shardOf(order.orderId))];
-  const reports = await Promise.all(
-    shards.map(async ([shard, own]) => ({
-      shard,
-      ...((await env.STATS_SHARDS.getByName(`${tenant}/${shard}`).repair(own)) as ShardTally),
-    })),
+  const rebuilt = await Promise.all(
+    projectionsOf(env).map(async (projection) => {
+      const orders = audits.flatMap(({ state, shown, findings }) =>
+        state !== null && findings.some(({ subject }) => subject === projection.name)
+          ? [{ order: summarize(state), seen: shown[projection.name]?.version ?? null }]
+          : [],
+      );
+      if (orders.length > 0) await projection.rebuild(tenant, orders);
+      return orders.map(({ order }) => order.orderId);
+    }),
   );
-  await env.STATS_HUBS.getByName(tenant).merge(reports);
+  return new Set(rebuilt.flat());
 }

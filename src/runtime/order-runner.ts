@@ -6,7 +6,7 @@
  */
 import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { Lane, Lanes } from "../contract/lanes.ts";
-import type { DeadLetter, Hint, OrderChanged } from "../contract/messages.ts";
+import { type CommitNote, type DeadLetter, type Hint, MAX_COMMIT_NOTES, type OrderChanged } from "../contract/messages.ts";
 import type { Cause, OrderStatus, Priority, ProviderName, Step } from "../contract/order.ts";
 import {
   type CommandRefusal,
@@ -22,7 +22,7 @@ import {
   type Outcome,
   type Terms,
 } from "../domain/decide.ts";
-import { apply, fold, type OrderState, summarize } from "../domain/order.ts";
+import { apply, noteOf, type OrderState, summarize } from "../domain/order.ts";
 import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../domain/ports.ts";
 import { ageingDeadlineOf, follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
@@ -99,6 +99,8 @@ export class OrderRunner {
   #state: OrderState | null;
   #armedAt: number | null;
   #published: number;
+  /** What projections are told of each commit, the oldest first. */
+  readonly #commits: CommitNote[] = [];
   #recheck: Recheck = UNKNOWN;
   #run: Promise<void> | null = null;
 
@@ -106,7 +108,11 @@ export class OrderRunner {
   constructor(ports: OrderPorts, lanes: Lanes, journal: readonly Commit[], armedAt: number | null) {
     this.#ports = ports;
     this.#lanes = lanes;
-    this.#state = fold(journal);
+    this.#state = null;
+    for (const commit of journal) {
+      this.#state = apply(this.#state, commit) as OrderState;
+      this.#commits.push(noteOf(this.#state, commit));
+    }
     this.#armedAt = armedAt;
     this.#published = this.#state?.version ?? 0;
   }
@@ -362,6 +368,7 @@ export class OrderRunner {
     const next = apply(this.#state, commit) as OrderState;
     this.#ports.store.append(commit);
     this.#state = next;
+    this.#commits.push(noteOf(next, commit));
     this.#recheck = UNKNOWN;
     this.#arm();
     for (const event of events) if (event.type === "OrderQuarantined") this.#logParked(event.cause);
@@ -398,7 +405,7 @@ export class OrderRunner {
     const state = this.#current;
     if (this.#published >= state.version) return;
     this.#published = state.version;
-    await this.#ports.publish({ order: summarize(state) });
+    await this.#ports.publish({ order: summarize(state), commits: this.#commits.slice(-MAX_COMMIT_NOTES) });
   }
 
   async #hint(): Promise<void> {

@@ -5,8 +5,7 @@ import { HOLD_MS } from "../../src/domain/progress.ts";
 import { attentionOf } from "../../src/ops/attention.ts";
 import { ATTENTION_SQL } from "../../src/projections/history/attention.ts";
 import { recordDeadLetter } from "../../src/projections/history/dead-letters.ts";
-import { projectHistory } from "../../src/projections/history/projector.ts";
-import { orderIdOf, summary } from "../projections/history/summaries.ts";
+import { orderIdOf, projectHistory, summary } from "../projections/history/summaries.ts";
 import { answerOf, call, callWithoutHistory, expectProblem, grant } from "../support/http.ts";
 
 const TENANT = "ops-http";

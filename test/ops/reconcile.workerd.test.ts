@@ -10,9 +10,8 @@ import { ARRIVES_WITHIN_MS } from "../../src/ops/laws.ts";
 import { reconcile } from "../../src/ops/reconcile.ts";
 import { log } from "../../src/platform/log.ts";
 import { AUDIT_SQL, auditQuery } from "../../src/projections/history/audit.ts";
-import { projectHistory } from "../../src/projections/history/projector.ts";
 import { totals } from "../../src/projections/history/queries.ts";
-import { orderIdOf, summary } from "../projections/history/summaries.ts";
+import { orderIdOf, projectHistory, summary } from "../projections/history/summaries.ts";
 import { answerOf, call, callWithoutHistory, expectProblem, grant, placeOrder, stateOf, stubOf } from "../support/http.ts";
 
 const HOUR = 60 * 60_000;

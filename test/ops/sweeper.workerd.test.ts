@@ -6,9 +6,8 @@ import { runCron } from "../../src/ops/cron.ts";
 import { rangesAt, sweep } from "../../src/ops/sweeper.ts";
 import { log } from "../../src/platform/log.ts";
 import { OVERDUE_SQL, overdueOrders, tenantsOf } from "../../src/projections/history/overdue.ts";
-import { projectHistory } from "../../src/projections/history/projector.ts";
 import { historyVersion } from "../../src/projections/history/queries.ts";
-import { orderIdOf, summary } from "../projections/history/summaries.ts";
+import { orderIdOf, projectHistory, summary } from "../projections/history/summaries.ts";
 import { placeOrder, stateOf, stubOf, withoutHistory } from "../support/http.ts";
 
 const MINUTE = 60_000;

@@ -12,7 +12,7 @@ import { type Delivery, deliver as deliverTo } from "../support/deliver.ts";
 const deliver = (deliveries: readonly Delivery[], bindings: Env = env) =>
   deliverTo(consumeOrderEvents, "order-events", deliveries, bindings);
 
-const changed = (...orders: OrderSummary[]): Delivery[] => orders.map((order) => ({ body: { order } }));
+const changed = (...orders: OrderSummary[]): Delivery[] => orders.map((order) => ({ body: { order, commits: [] } }));
 
 const brokenHistory = {
   ...env,
@@ -88,7 +88,7 @@ describe("The consumer of the order events", () => {
 
   it("puts aside what it cannot read, once, and carries on with the rest", async () => {
     const good = summary({ tenant: "poison", orderId: orderIdOf(501) });
-    const deliveries = [{ body: "nonsense" }, ...changed(good), { body: { order: { ...good, version: 0 } } }, { body: null }];
+    const deliveries = [{ body: "nonsense" }, ...changed(good), { body: { order: { ...good, version: 0 }, commits: [] } }, { body: null }];
     expect(await deliver(deliveries)).toEqual({ acked: ["m0", "m1", "m2", "m3"], retried: {} });
     expect(await deliver(deliveries)).toEqual({ acked: ["m0", "m1", "m2", "m3"], retried: {} });
     expect(await letters()).toMatchObject([
@@ -113,7 +113,7 @@ describe("The consumer of the order events", () => {
 
   it("waits longer with every attempt, up to five minutes", async () => {
     const order = summary({ tenant: "patient", orderId: orderIdOf(601) });
-    const deliveries = [1, 2, 5, 9, 100].map((attempts) => ({ body: { order }, attempts }));
+    const deliveries = [1, 2, 5, 9, 100].map((attempts) => ({ body: { order, commits: [] }, attempts }));
     expect((await deliver(deliveries, brokenHistory)).retried).toEqual({ m0: 2, m1: 4, m2: 32, m3: 300, m4: 300 });
   });
 

@@ -68,6 +68,8 @@ export interface Evidence {
   readonly undoBegan: ReadonlyMap<string, number>;
   readonly shelves: readonly Shelf[];
   readonly history: readonly OrderSummary[];
+  /** By order, the versions that a subscriber of single commits was told of. */
+  readonly heard: ReadonlyMap<string, ReadonlySet<number>>;
   readonly counters: StatsSnapshot;
   readonly receivers: readonly (readonly SeenFrame[])[];
 }
@@ -102,6 +104,7 @@ export function checkQuiet(evidence: Evidence): Violation[] {
     ...misplacedMoney(evidence),
     ...misplacedGoods(evidence),
     ...differingHistory(evidence),
+    ...unheardCommits(evidence),
     ...differingCounters(evidence),
     ...unannouncedGaps(evidence),
   ];
@@ -266,6 +269,14 @@ function differingHistory({ orders, history }: Evidence): Violation[] {
       return differences.length === 0 ? [] : [{ law: 4, subject: order.orderId, evidence: differences.join("; ") }];
     }),
   ];
+}
+
+/** A subscriber that acts on each commit must not miss one, whichever messages were lost. */
+function unheardCommits({ orders, heard }: Evidence): Violation[] {
+  return orders.flatMap(({ orderId, version }): Violation[] => {
+    const missing = Array.from({ length: version }, (_, index) => index + 1).filter((one) => !heard.get(orderId)?.has(one));
+    return missing.length === 0 ? [] : [{ law: 4, subject: orderId, evidence: `no subscriber was told of version ${missing.join(", ")}` }];
+  });
 }
 
 function differingCounters({ orders, counters, receivers }: Evidence): Violation[] {

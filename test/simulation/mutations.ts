@@ -198,6 +198,20 @@ export const MUTATIONS: readonly Mutation[] = [
     planted: "ageMs: age });\n",
   },
   {
+    name: "only-newest-commit-told",
+    bug: "a change tells of the newest commit only",
+    file: "runtime/order-runner.ts",
+    snippet: "this.#commits.slice(-MAX_COMMIT_NOTES)",
+    planted: "this.#commits.slice(-1)",
+  },
+  {
+    name: "watermark-not-last",
+    bug: "the history has what the other projections have not",
+    file: "projections/projection.ts",
+    snippet: "changes.filter(({ order }) => held.every(({ durable }) => durable.has(order.orderId)))",
+    planted: "changes.filter(() => held.length > 0)",
+  },
+  {
     name: "counters-ignore-versions",
     bug: "an event that comes late moves the counters back",
     file: "domain/counters.ts",

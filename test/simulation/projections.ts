@@ -1,46 +1,47 @@
 /**
- * What is fed by the committed events: the counters of `domain/counters.ts` in their shards, the history as one row per
- * order, and sockets that show the counters in numbered frames. Deliveries come twice, late and out of order, and each
- * of the projections fails by itself.
+ * What is fed by committed changes, in a world where deliveries come twice, late and out of order and each projection fails by
+ * itself. The feed and the counters' projection are the project's own; the actors and the database behind them are in memory.
  */
 import { OrderChanged } from "../../src/contract/messages.ts";
 import type { OrderSummary } from "../../src/contract/order.ts";
-import { ShardTally, type StatsSnapshot } from "../../src/contract/stats.ts";
-import { type Contribution, countOrders, emptyTally, mergeTallies, shardOf, snapshot } from "../../src/domain/counters.ts";
+import { type ShardReport, ShardTally, type StatsSnapshot } from "../../src/contract/stats.ts";
+import { type Contribution, countOrders, emptyTally, mergeTallies, snapshot } from "../../src/domain/counters.ts";
+import { type CounterShard, countersProjection } from "../../src/projections/counters/projection.ts";
+import { feed, newestChanges, type Projection } from "../../src/projections/projection.ts";
+import { backoffSeconds } from "../../src/queues/delivery.ts";
 import type { Context } from "./context.ts";
 import type { SeenFrame } from "./laws.ts";
 
-const RETRY_SECONDS = [2, 4, 8, 16, 32, 64, 128, 300] as const;
 const D1_MS = [5, 300] as const;
 /** An actor that is asked for counters gives up on D1 after this. */
 const D1_STALL_MS = 2_000;
 
-interface Shard {
-  state: ShardTally;
-  readonly contributions: Map<string, Contribution>;
-}
-
 export class Projections {
   readonly history = new Map<string, OrderSummary>();
+  /** The versions of each order that a subscriber of single commits was told of. */
+  readonly heard = new Map<string, Set<number>>();
   readonly hub: Hub;
   readonly #context: Context;
-  readonly #shards = new Map<number, Shard>();
+  readonly #shards = new Map<string, CounterShard>();
+  readonly #registry: readonly Projection[];
 
   constructor(context: Context) {
     this.#context = context;
     this.hub = new Hub(context);
+    const counters = countersProjection({
+      STATS_SHARDS: { getByName: (name) => this.#shard(name) },
+      STATS_HUBS: { getByName: () => ({ merge: async (reports) => this.hub.merge(reports) }) },
+    });
+    this.#registry = [counters, this.#subscriber(), this.#historyProjection()];
   }
 
-  /** One delivery: counters first, then the history; a message is done when both have its order. */
+  /** One delivery: a message is done when every projection has its order. */
   async consume(batch: MessageBatch<unknown>): Promise<void> {
-    const orders = new Map(batch.messages.map((message) => [message, OrderChanged.parse(message.body).order]));
-    const counted = this.#count([...orders.values()]);
-    await this.#context.pause(this.#context.latency(...D1_MS));
-    const remembered = !this.#isDown("history");
-    if (remembered) for (const order of counted) this.#remember(order);
-    for (const [message, order] of orders) {
-      if (remembered && counted.includes(order)) message.ack();
-      else message.retry({ delaySeconds: RETRY_SECONDS[Math.min(message.attempts, RETRY_SECONDS.length) - 1] ?? 2 });
+    const changes = new Map(batch.messages.map((message) => [message, OrderChanged.parse(message.body)]));
+    const { durable } = await feed(this.#registry, newestChanges([...changes.values()]));
+    for (const [message, { order }] of changes) {
+      if (durable.has(order.orderId)) message.ack();
+      else message.retry({ delaySeconds: backoffSeconds(message.attempts) });
     }
   }
 
@@ -58,27 +59,59 @@ export class Projections {
   }
 
   /** The row only ever moves to a higher version, as the upsert of `history/projector.ts` has it. */
-  #remember(order: OrderSummary): void {
-    const known = this.history.get(order.orderId);
-    if (known === undefined || order.version > known.version) this.history.set(order.orderId, order);
+  #historyProjection(): Projection {
+    return {
+      name: "history",
+      project: async (changes) => {
+        await this.#context.pause(this.#context.latency(...D1_MS));
+        if (this.#isDown("history")) return { durable: new Set(), rowsWritten: 0 };
+        for (const { order } of changes) {
+          const known = this.history.get(order.orderId);
+          if (known === undefined || order.version > known.version) this.history.set(order.orderId, order);
+        }
+        return { durable: new Set(changes.map(({ order }) => order.orderId)), rowsWritten: changes.length };
+      },
+      rebuild: async () => {},
+    };
   }
 
-  /** Those of the orders that are in the counters now. */
-  #count(orders: readonly OrderSummary[]): OrderSummary[] {
-    const answers = [...Map.groupBy(orders, (order) => shardOf(order.orderId))].flatMap(([index, own]) => {
-      if (this.#isDown("counters")) return [];
-      const shard = this.#shards.get(index) ?? { state: { revision: 0, tally: emptyTally() }, contributions: new Map() };
-      this.#shards.set(index, shard);
-      const { tally, changed } = countOrders(shard.state.tally, shard.contributions, own, this.#context.loop.now);
-      if (changed.size > 0) {
-        shard.state = ShardTally.parse({ revision: shard.state.revision + 1, tally });
-        for (const [orderId, contribution] of changed) shard.contributions.set(orderId, contribution);
-      }
-      const lost = this.#context.happens("counters: answer lost", this.#context.faults.counterFails);
-      return lost ? [] : [{ index, own, state: shard.state }];
-    });
-    if (answers.length > 0) this.hub.merge(answers);
-    return answers.flatMap(({ own }) => own);
+  /** Wants to hear of each commit, as a board or a webhook does. */
+  #subscriber(): Projection {
+    return {
+      name: "counters",
+      project: async (changes) => {
+        for (const { order, commits } of changes) {
+          const heard = this.heard.get(order.orderId) ?? new Set();
+          for (const { version } of commits) heard.add(version);
+          this.heard.set(order.orderId, heard);
+        }
+        return { durable: new Set(changes.map(({ order }) => order.orderId)), rowsWritten: 0 };
+      },
+      rebuild: async () => {},
+    };
+  }
+
+  /** One shard, as `actors/stats-shard.ts` keeps it. */
+  #shard(name: string): CounterShard {
+    const known = this.#shards.get(name);
+    if (known) return known;
+    let state: ShardTally = { revision: 0, tally: emptyTally() };
+    const contributions = new Map<string, Contribution>();
+    const shard: CounterShard = {
+      apply: async (orders) => {
+        if (this.#isDown("counters")) throw new Error("the shard does not answer");
+        const { tally, changed } = countOrders(state.tally, contributions, orders, this.#context.loop.now);
+        if (changed.size > 0) {
+          state = ShardTally.parse({ revision: state.revision + 1, tally });
+          for (const [orderId, contribution] of changed) contributions.set(orderId, contribution);
+        }
+        if (this.#context.happens("counters: answer lost", this.#context.faults.counterFails)) throw new Error("the answer was lost");
+        return state;
+      },
+      repair: () => Promise.reject(new Error("nothing is repaired here")),
+    };
+    this.#shards.set(name, shard);
+    return shard;
   }
 
   #isDown(what: "history" | "counters"): boolean {
@@ -110,11 +143,11 @@ export class Hub {
     return snapshot(mergeTallies([...this.#shards.values()].map(({ tally }) => tally)), this.#context.loop.now);
   }
 
-  merge(reports: readonly { index: number; state: ShardTally }[]): void {
+  merge(reports: readonly ShardReport[]): void {
     let changed = false;
-    for (const { index, state } of reports) {
-      if (state.revision <= (this.#shards.get(index)?.revision ?? 0)) continue;
-      this.#shards.set(index, state);
+    for (const { shard, ...state } of reports) {
+      if (state.revision <= (this.#shards.get(shard)?.revision ?? 0)) continue;
+      this.#shards.set(shard, state);
       changed = true;
     }
     if (!changed) return;

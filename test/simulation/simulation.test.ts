@@ -93,6 +93,7 @@ const evidence = (changes: Partial<Evidence>): Evidence => ({
   unrouted: new Set(),
   shelves: [],
   history: [],
+  heard: new Map(),
   counters: NOTHING_COUNTED,
   receivers: [],
   ...changes,

@@ -278,6 +278,7 @@ class World {
       undoBegan: this.#ledger.undoBegan,
       shelves: this.#ledger.shelves,
       history: [...this.#projections.history.values()],
+      heard: this.#projections.heard,
       counters: this.#projections.counters,
       receivers: this.#projections.hub.receivers.map(({ seen }) => seen),
     });

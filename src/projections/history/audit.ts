@@ -5,9 +5,9 @@
 import { and, eq, getTableColumns, gte, lt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { z } from "zod";
-import type { OrderSummary } from "../../contract/order.ts";
 import { OrderId } from "../../contract/primitives.ts";
 import { within } from "../../platform/deadline.ts";
+import type { JournaledOrder } from "../projection.ts";
 import type { Position } from "./queries.ts";
 import { orders as table } from "./schema.ts";
 
@@ -71,17 +71,11 @@ export async function missingOrders(d1: D1Database, orderIds: readonly string[])
     .map((row) => row.order_id);
 }
 
-/** An order as its journal has it. `seen` is the version in the history, which in a damaged row may be one that the order never had. */
-export interface RepairedRow {
-  readonly order: OrderSummary;
-  readonly seen: number | null;
-}
-
 const { orderId: _, ...columns } = getTableColumns(table);
 const WHOLE_ROW = Object.fromEntries(Object.entries(columns).map(([field, column]) => [field, sql.raw(`excluded.${column.name}`)]));
 
 /** Repairs the rows in one transaction. A row that shows a later version by now is left alone. Rejects when D1 fails or stalls. */
-export async function repairHistory(d1: D1Database, rows: readonly RepairedRow[]): Promise<void> {
+export async function repairHistory(d1: D1Database, rows: readonly JournaledOrder[]): Promise<void> {
   const db = drizzle(d1);
   const [first, ...rest] = rows.map(({ order, seen }) =>
     db

@@ -6,6 +6,10 @@ import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { OrderSummary } from "../../contract/order.ts";
 import { within } from "../../platform/deadline.ts";
+import { excerpt, log } from "../../platform/log.ts";
+import { Meter } from "../../platform/meter.ts";
+import type { Projection } from "../projection.ts";
+import { repairHistory } from "./audit.ts";
 import { orders as table } from "./schema.ts";
 
 /** Healthy D1 databases have stalled for up to 25 s. A delivery that waits longer than this is better retried by its queue. */
@@ -14,36 +18,43 @@ export const PROJECTION_DEADLINE_MS = 10_000;
 /** D1 binds at most 100 values per statement, and an order has 20 columns. */
 const ORDERS_PER_STATEMENT = 5;
 
-/** What D1 bills for one projection. */
-export interface RowsBilled {
-  readonly rowsRead: number;
-  readonly rowsWritten: number;
-}
-
-/**
- * Brings the history up to the given orders in one batch, which is one transaction. Of several versions of an order the
- * highest is written. Rejects when D1 fails or takes longer than `PROJECTION_DEADLINE_MS`, and may then be called again.
- */
-export async function projectHistory(d1: D1Database, orders: readonly OrderSummary[]): Promise<RowsBilled> {
-  const db = drizzle(d1);
-  const statements = chunksOf(ORDERS_PER_STATEMENT, highestVersions(orders)).map((rows) => upsert(db, rows));
-  const [first, ...rest] = statements;
-  if (first === undefined) return { rowsRead: 0, rowsWritten: 0 };
-  const results = await within(PROJECTION_DEADLINE_MS, "projecting into D1", db.batch([first, ...rest]));
+/** @param bindings the database, and the variable that sets the meter */
+export function historyProjection(bindings: { readonly HISTORY: D1Database; readonly METER?: string }): Projection {
   return {
-    rowsRead: results.reduce((sum, { meta }) => sum + meta.rows_read, 0),
-    rowsWritten: results.reduce((sum, { meta }) => sum + meta.rows_written, 0),
+    name: "history",
+
+    async project(changes) {
+      const orders = changes.map(({ order }) => order);
+      try {
+        const rowsWritten = await writeHistory(bindings, orders);
+        return { durable: new Set(orders.map(({ orderId }) => orderId)), rowsWritten };
+      } catch (error) {
+        log.error("events.failed", { projection: "history", orders: orders.length, error: excerpt(error) });
+        return { durable: new Set(), rowsWritten: 0 };
+      }
+    },
+
+    rebuild: (_tenant, orders) => repairHistory(bindings.HISTORY, orders),
   };
 }
 
-/** Each order once, at its highest version among those given. */
-export function highestVersions(orders: readonly OrderSummary[]): OrderSummary[] {
-  const highest = new Map<string, OrderSummary>();
-  for (const order of orders) {
-    const known = highest.get(order.orderId);
-    if (known === undefined || order.version > known.version) highest.set(order.orderId, order);
-  }
-  return [...highest.values()];
+/**
+ * Brings the history up to the given orders, each given once, in one batch, which is one transaction. Resolves with the rows
+ * billed as written. Rejects when D1 fails or takes longer than `PROJECTION_DEADLINE_MS`, and may then be called again.
+ */
+async function writeHistory(
+  { HISTORY, ...variables }: { readonly HISTORY: D1Database; readonly METER?: string },
+  orders: readonly OrderSummary[],
+): Promise<number> {
+  const db = drizzle(HISTORY);
+  const [first, ...rest] = chunksOf(ORDERS_PER_STATEMENT, orders).map((rows) => upsert(db, rows));
+  if (first === undefined) return 0;
+  const results = await within(PROJECTION_DEADLINE_MS, "projecting into D1", db.batch([first, ...rest]));
+  const sumOf = (unit: "rows_read" | "rows_written") => results.reduce((sum, { meta }) => sum + meta[unit], 0);
+  const meter = new Meter("D1", variables);
+  meter.add({ rowsRead: sumOf("rows_read"), rowsWritten: sumOf("rows_written") });
+  meter.flush();
+  return sumOf("rows_written");
 }
 
 /**

@@ -1,9 +1,9 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { MAX_BODY_EXCERPT, recordDeadLetter } from "../../../src/projections/history/dead-letters.ts";
-import { PROJECTION_DEADLINE_MS, projectHistory } from "../../../src/projections/history/projector.ts";
+import { PROJECTION_DEADLINE_MS } from "../../../src/projections/history/projector.ts";
 import { historyVersion, listOrders } from "../../../src/projections/history/queries.ts";
-import { orderIdOf, summary } from "./summaries.ts";
+import { orderIdOf, projectHistory, summary } from "./summaries.ts";
 
 const HISTORY = env.HISTORY;
 
@@ -54,16 +54,16 @@ describe("The projector", () => {
   });
 
   it("does nothing when there is nothing to do", async () => {
-    expect(await projectHistory(HISTORY, [])).toEqual({ rowsRead: 0, rowsWritten: 0 });
+    expect(await projectHistory(HISTORY, [])).toEqual({ durable: new Set(), rowsWritten: 0 });
   });
 
   it("gives up on a database that does not answer", async () => {
     const stalled = { prepare: (sql: string) => HISTORY.prepare(sql), batch: () => new Promise(() => {}) } as unknown as D1Database;
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
-      const outcome = expect(projectHistory(stalled, [summary()])).rejects.toThrow("took longer than");
+      const outcome = projectHistory(stalled, [summary()]);
       await vi.advanceTimersByTimeAsync(PROJECTION_DEADLINE_MS);
-      await outcome;
+      expect(await outcome).toEqual({ durable: new Set(), rowsWritten: 0 });
     } finally {
       vi.useRealTimers();
     }

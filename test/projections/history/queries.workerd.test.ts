@@ -1,6 +1,5 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { projectHistory } from "../../../src/projections/history/projector.ts";
 import {
   historyVersion,
   listOrders,
@@ -9,7 +8,7 @@ import {
   pageQuery,
   totals,
 } from "../../../src/projections/history/queries.ts";
-import { orderIdOf, summary } from "./summaries.ts";
+import { orderIdOf, projectHistory, summary } from "./summaries.ts";
 
 const HISTORY = env.HISTORY;
 const MANY = 100_000;

@@ -1,5 +1,7 @@
 /** Order summaries for tests of the projections. */
 import type { OrderSummary } from "../../../src/contract/order.ts";
+import { historyProjection } from "../../../src/projections/history/projector.ts";
+import type { Projected } from "../../../src/projections/projection.ts";
 
 /** The id of the n-th order; digits are base32 digits, too. */
 export const orderIdOf = (n: number): string => `ord_${String(n).padStart(26, "0")}`;
@@ -27,3 +29,7 @@ export const summary = (over: Partial<OrderSummary> = {}): OrderSummary => ({
   updatedAt: 1_700_000_000_000,
   ...over,
 });
+
+/** Feeds the history, as the consumer of the order events does. */
+export const projectHistory = (HISTORY: D1Database, orders: readonly OrderSummary[]): Promise<Projected> =>
+  historyProjection({ HISTORY }).project(orders.map((order) => ({ order, commits: [] })));

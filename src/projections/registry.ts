@@ -1,0 +1,18 @@
+/**
+ * The registry of projections: what is fed by the queue of order events. The history is the last, as the watermark by which
+ * orders settle. A projection that may lag behind the others belongs on a queue of its own, since it would hold up the watermark.
+ */
+import { type CounterRooms, countersProjection } from "./counters/projection.ts";
+import { historyProjection } from "./history/projector.ts";
+import type { Projection } from "./projection.ts";
+
+/** The bindings that the projections write to. */
+export interface ProjectionBindings extends CounterRooms {
+  readonly HISTORY: D1Database;
+  readonly METER?: string;
+}
+
+export const projectionsOf = (bindings: ProjectionBindings): readonly Projection[] => [
+  countersProjection(bindings),
+  historyProjection(bindings),
+];
