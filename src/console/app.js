@@ -16,7 +16,7 @@ import { ago, keepTicking } from "./time.js";
 /** @import { Connection } from "./socket.js" */
 
 const TITLE = "Orderline";
-/** As in `http/keys.ts`: a browser names its key in the only header of a WebSocket that it lets a page choose. */
+/** As in `http/authentication.ts`: a browser names its key in the only header of a WebSocket that it lets a page choose. */
 const SOCKET_PROTOCOL = "orderline.v1";
 const SOCKET_KEY_PREFIX = "orderline.key.";
 /** How long a resynchronisation is mentioned. */

@@ -68,6 +68,12 @@ export const OrderView = z
   .meta({ id: "Order" });
 export type OrderView = z.infer<typeof OrderView>;
 
+/** What a command answers to a key that may not read orders: that it was carried out, and nothing of what was ordered. */
+export const CommandReceipt = z
+  .object({ id: OrderId, status: OrderStatus, version: z.int(), updatedAt: Instant, links: Links })
+  .meta({ id: "CommandReceipt" });
+export type CommandReceipt = z.infer<typeof CommandReceipt>;
+
 export const OrderListItem = z
   .object({
     id: OrderId,

@@ -7,9 +7,11 @@ import { HTTPException } from "hono/http-exception";
 import { OrderId } from "../contract/primitives.ts";
 import { now } from "../platform/ambient.ts";
 import { excerpt, log } from "../platform/log.ts";
-import type { AuthEnv } from "./keys.ts";
+import { authenticated } from "./authentication.ts";
+import type { HttpEnv } from "./context.ts";
 import { ops } from "./ops.ts";
 import { orders } from "./orders/index.ts";
+import { pathTemplateOf } from "./path-template.ts";
 import { problem, respond, unexpected } from "./problem.ts";
 import { quarantine } from "./quarantine.ts";
 import { stats } from "./stats.ts";
@@ -20,8 +22,8 @@ import { traceIdOf } from "./trace.ts";
 /** A thousand lines with long descriptions fit; a batch of a hundred ordinary orders does, too. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** One line per request; a log line costs more than most of what it tells of. The path without its query: a cursor or a customer number is nobody's business in a log. */
-const logged = createMiddleware<AuthEnv>(async (c, next) => {
+/** One line per request; a log line costs more than most of what it tells of. */
+const logged = createMiddleware<HttpEnv>(async (c, next) => {
   const startedAt = now();
   c.set("trace", traceIdOf(c.req.raw.headers));
   await next();
@@ -29,7 +31,7 @@ const logged = createMiddleware<AuthEnv>(async (c, next) => {
     orderId: OrderId.safeParse(c.req.param("id")).data,
     ...c.var.about,
     method: c.req.method,
-    path: excerpt(c.req.path, 100),
+    path: pathTemplateOf(c),
     status: c.res.status,
     durationMs: now() - startedAt,
     tenant: c.var.caller?.tenant,
@@ -51,7 +53,7 @@ function isUtf8(bytes: ArrayBuffer): boolean {
 }
 
 /** A body that is not JSON is refused before anybody reads it; a schema alone would let another media type pass unread. */
-const jsonOnly = createMiddleware<AuthEnv>(async (c, next) => {
+const jsonOnly = createMiddleware<HttpEnv>(async (c, next) => {
   const hasBody = c.req.method === "POST" || c.req.method === "PUT" || c.req.method === "PATCH";
   if (!hasBody) return next();
   if (!JSON_TYPE.test(c.req.header("content-type") ?? ""))
@@ -65,10 +67,10 @@ const limited = bodyLimit({
   onError: (c) => respond(c, problem("body-too-large", `a body has at most ${MAX_BODY_BYTES} bytes`, { maxBytes: MAX_BODY_BYTES })),
 });
 
-export const app = new OpenAPIHono<AuthEnv>();
+export const app = new OpenAPIHono<HttpEnv>();
 
 app.use(logged);
-app.use("/v1/*", limited, jsonOnly);
+app.use("/v1/*", authenticated, limited, jsonOnly);
 app.route("/v1/orders", orders);
 app.route("/v1/stock", stock);
 app.route("/v1/stats", stats);
@@ -94,7 +96,10 @@ app.notFound((c) => respond(c as Context, problem("not-found", "there is no such
 
 app.onError((error, c) => {
   if (error instanceof HTTPException && error.status < 500)
-    return respond(c, problem(error.status === 400 ? "malformed-json" : "invalid-request", excerpt(error.message)));
-  const told = unexpected(error, { trace: c.var.trace, path: excerpt(c.req.path, 100) });
+    return respond(
+      c,
+      error.status === 400 ? problem("malformed-json", "the body is not JSON") : problem("invalid-request", excerpt(error.message)),
+    );
+  const told = unexpected(error, { trace: c.var.trace, path: pathTemplateOf(c) });
   return respond(c, told, told.status === 503 ? { "retry-after": "1" } : {});
 });

@@ -1,8 +1,10 @@
-/** What the routes' contracts share: error answers, security, and the app that validates by them. */
-import { OpenAPIHono } from "@hono/zod-openapi";
+/** What the routes' contracts share: error answers, the scope that each needs, and the app that validates by them. */
+import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import type { z } from "zod";
 import { Problem } from "../contract/views.ts";
-import type { AuthEnv } from "./keys.ts";
+import type { Scope } from "../tenants/keys.ts";
+import { permitted } from "./authentication.ts";
+import type { HttpEnv } from "./context.ts";
 import { invalid, problem, respond } from "./problem.ts";
 
 const ERRORS = {
@@ -38,18 +40,34 @@ export const json = <Schema extends z.ZodType>(schema: Schema, description: stri
 
 export const body = <Schema extends z.ZodType>(schema: Schema) => ({ required: true, content: { "application/json": { schema } } });
 
-export const SECURED: Record<string, string[]>[] = [{ apiKey: [] }];
+type Contract<Path extends string> = Omit<RouteConfig, "path" | "security" | "middleware"> & { path: Path };
+
+/** One scope, or several of which one is enough. */
+type Needed = Scope | readonly Scope[];
+
+/** A route's contract. The document tells the scope that it needs, and the same word lets requests pass. */
+export const route = <Path extends string, Given extends Contract<Path>>(needed: Needed, contract: Given) =>
+  createRoute({ ...contract, ...guarded([needed].flat(), { viaSubprotocol: false }) });
+
+/** The same for a route that opens a socket, where a key may come as a subprotocol. */
+export const socketRoute = <Path extends string, Given extends Contract<Path>>(needed: Needed, contract: Given) =>
+  createRoute({ ...contract, ...guarded([needed].flat(), { viaSubprotocol: true }) });
+
+const guarded = (scopes: readonly Scope[], allow: { readonly viaSubprotocol: boolean }) => ({
+  security: scopes.map((scope) => ({ apiKey: [scope] })),
+  middleware: permitted(scopes, allow),
+});
 
 /** A router whose requests are parsed by their contracts; what does not fit is answered here. */
 export const router = () =>
-  new OpenAPIHono<AuthEnv>({
+  new OpenAPIHono<HttpEnv>({
     defaultHook: (result, c) => {
       if (!result.success) return respond(c, misfit(result.target, result.error as z.ZodError));
     },
   });
 
 /** A path that cannot name anything names nothing; and a forgotten key deserves a word of its own, since so much hangs on it. */
-function misfit(target: string, error: z.ZodError): Problem {
+function misfit(target: string, error: z.ZodError) {
   if (target === "param") return problem("not-found", "there is nothing of this name");
   const keyMissing = error.issues.some((issue) => issue.path[0] === "idempotency-key" && issue.code === "invalid_type");
   if (target === "header" && keyMissing)

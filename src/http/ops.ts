@@ -1,5 +1,4 @@
 /** What an operator asks and does about the whole: what needs a person, the gates of the providers, sweeps and audits. */
-import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import type { BreakerView } from "../actors/breaker-actor.ts";
 import { AttentionList, ProviderList, ProviderView, SweepReport } from "../contract/ops.ts";
@@ -10,34 +9,31 @@ import { attentionOf, breakerOf } from "../ops/attention.ts";
 import { reconcile } from "../ops/reconcile.ts";
 import { sweep } from "../ops/sweeper.ts";
 import { now } from "../platform/ambient.ts";
-import { requireScope } from "./keys.ts";
-import { body, errors, json, router, SECURED } from "./openapi.ts";
+import { body, errors, json, route, router } from "./openapi.ts";
 import { orNull, problem, RETRY, respond } from "./problem.ts";
 
 const byProvider = z.object({ provider: ProviderName });
-const operator = { tags: ["ops"], security: SECURED, middleware: requireScope("ops") };
-
 export const ops = router();
 
 ops.openapi(
-  createRoute({
+  route("ops", {
     method: "get",
     path: "/attention",
     summary: "See what needs a person now, worst first",
     description:
       "When a part does not answer, the others are shown all the same and `incomplete` is true. Orders are the tenant's own; providers are shared.",
-    ...operator,
+    tags: ["ops"],
     responses: { 200: json(AttentionList, "What needs a person. Empty: nothing does."), ...errors() },
   }),
   async (c) => c.json(await attentionOf(c.env, c.var.caller.tenant, now()), 200),
 );
 
 ops.openapi(
-  createRoute({
+  route("ops", {
     method: "get",
     path: "/providers",
     summary: "See which providers may be called",
-    ...operator,
+    tags: ["ops"],
     responses: { 200: json(ProviderList, "All four."), ...errors(503) },
   }),
   async (c) => {
@@ -48,12 +44,12 @@ ops.openapi(
 );
 
 ops.openapi(
-  createRoute({
+  route("ops", {
     method: "post",
     path: "/providers/{provider}/pause",
     summary: "Stop all calls of a provider",
     description: "Within some seconds no order calls it any more, of no tenant. They wait and spend no retries, until somebody resumes it.",
-    ...operator,
+    tags: ["ops"],
     request: { params: byProvider, body: body(z.strictObject({ why: text(200) })) },
     responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422) },
   }),
@@ -64,12 +60,12 @@ ops.openapi(
 );
 
 ops.openapi(
-  createRoute({
+  route("ops", {
     method: "post",
     path: "/providers/{provider}/resume",
     summary: "Let a provider be called again",
     description: "Ends a pause, or an outage that is known to be over. Those that wait are let go by lane and age, a share at a time.",
-    ...operator,
+    tags: ["ops"],
     request: { params: byProvider, body: body(z.strictObject({})) },
     responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422) },
   }),
@@ -80,13 +76,13 @@ ops.openapi(
 );
 
 ops.openapi(
-  createRoute({
+  route("ops", {
     method: "post",
     path: "/sweep",
     summary: "Look for orders that should have moved and did not",
     description:
       "What runs by itself every five minutes, for the tenant's own orders. Lost alarms are armed and lost events published again; nothing else changes.",
-    ...operator,
+    tags: ["ops"],
     request: { body: body(z.strictObject({})) },
     responses: { 200: json(SweepReport, "What was found."), ...errors(400, 413, 415, 422, 503) },
   }),
@@ -97,14 +93,14 @@ ops.openapi(
 );
 
 ops.openapi(
-  createRoute({
+  route("ops", {
     method: "post",
     path: "/reconcile",
     summary: "Compare history, counters, stock and providers with the journals",
     description:
       "One page of the orders that were placed from `from` until `to`; go on with `cursor` until `nextCursor` is null. With `repair` the history and the counters " +
       "are put right from the journals; providers and stock are never touched. A change of the last minute is given time to arrive and is no difference.",
-    ...operator,
+    tags: ["ops"],
     request: { body: body(Reconcile) },
     responses: { 200: json(Reconciliation, "What differs. Empty: nothing does."), ...errors(400, 413, 415, 422, 503) },
   }),

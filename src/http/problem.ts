@@ -5,7 +5,7 @@ import type { z } from "zod";
 import type { FieldError, Problem } from "../contract/views.ts";
 import type { CommandRefusal } from "../domain/decide.ts";
 import { excerpt, type LogFields, log } from "../platform/log.ts";
-import type { AuthEnv } from "./keys.ts";
+import type { Call } from "./context.ts";
 
 /** The stable part of each problem. Clients branch on `type`; the words may be improved at any time. */
 export const PROBLEMS = {
@@ -27,25 +27,30 @@ export const PROBLEMS = {
   bug: [500, "Something went wrong here"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
-export type ProblemName = keyof typeof PROBLEMS;
+type Problems = typeof PROBLEMS;
+export type ProblemName = keyof Problems;
+export type ProblemStatus = Problems[ProblemName][0];
+
+/** A problem whose status is known, so that a handler which answers what its contract does not declare does not compile. */
+export type ProblemOf<Status extends ProblemStatus> = Problem & { readonly status: Status };
 
 /** A problem as data. `more` adds members of its own, such as the evidence of a refusal. */
-export function problem(name: ProblemName, detail: string, more: Record<string, unknown> = {}): Problem {
+export function problem<Name extends ProblemName>(
+  name: Name,
+  detail: string,
+  more: Record<string, unknown> = {},
+): ProblemOf<Problems[Name][0]> {
   const [status, title] = PROBLEMS[name];
   return { type: `urn:orderline:problem:${name}`, title, status, detail, ...more };
 }
 
-/**
- * The problem as the answer to a request, to be returned at once. It is typed as `never` because Hono types a handler by
- * its successful answers; which problems a route can answer is declared by `errors` in its contract.
- */
-export function respond(c: Context, body: Problem, headers: Record<string, string> = {}): never {
-  const answer = { ...headers, "content-type": "application/problem+json" };
-  return c.body(JSON.stringify(body), body.status as ContentfulStatusCode, answer) as never;
+/** The problem as the answer to a request. */
+export function respond<Status extends ProblemStatus>(c: Context, { ...body }: ProblemOf<Status>, headers: Record<string, string> = {}) {
+  return c.json<Problem, Status>(body, body.status, { ...headers, "content-type": "application/problem+json" });
 }
 
 /** Logs an exception that reached the edge, and says what its caller may know: that it passes, or that it is our bug. */
-export function unexpected(error: unknown, about: LogFields & { readonly trace: string }): Problem {
+export function unexpected(error: unknown, about: LogFields & { readonly trace: string }) {
   const passing = isPassing(error);
   log[passing ? "warn" : "error"]("http.bug", { ...about, error: excerpt(error) });
   const { trace } = about;
@@ -64,7 +69,7 @@ function isPassing(error: unknown): boolean {
 }
 
 /** What was asked for, or null when whoever knows does not answer. */
-export async function orNull<Answer>(c: Context<AuthEnv>, asked: Promise<Answer>): Promise<Answer | null> {
+export async function orNull<Answer>(c: Call, asked: Promise<Answer>): Promise<Answer | null> {
   try {
     return await asked;
   } catch (error) {
@@ -77,7 +82,7 @@ export async function orNull<Answer>(c: Context<AuthEnv>, asked: Promise<Answer>
 export const RETRY = { "retry-after": "5" };
 
 /** What a schema found wrong, each with a JSON Pointer; unknown fields are pointed at by name. */
-export function invalid(error: z.ZodError, at: readonly string[] = []): Problem {
+export function invalid(error: z.ZodError, at: readonly string[] = []) {
   const found: FieldError[] = error.issues.slice(0, MAX_ERRORS).flatMap((issue) => {
     const keys = issue.code === "unrecognized_keys" ? issue.keys.slice(0, MAX_ERRORS) : [undefined];
     return keys.map((key) => ({
@@ -89,13 +94,13 @@ export function invalid(error: z.ZodError, at: readonly string[] = []): Problem 
 }
 
 /** The same of what only the code can find wrong. */
-export function invalidFields(errors: readonly FieldError[]): Problem {
+export function invalidFields(errors: readonly FieldError[]) {
   const [first] = errors;
   return problem("invalid-request", first ? `${first.pointer || "the body"}: ${first.detail}` : "the request does not fit", { errors });
 }
 
 /** A command's refusal, with its evidence. */
-export function refused(refusal: CommandRefusal): Problem {
+export function refused(refusal: CommandRefusal) {
   switch (refusal.reason) {
     case "wrong_status":
       return problem("wrong-status", refusal.detail, { command: refusal.command, orderStatus: refusal.status });

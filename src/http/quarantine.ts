@@ -1,6 +1,4 @@
 /** The quarantine: what is parked, what a redrive of it would do, and the job that releases it at a rate. */
-import { createRoute } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { z } from "zod";
 import type { FoundRedrive } from "../actors/redrive-actor.ts";
 import { IdempotencyKey } from "../contract/primitives.ts";
@@ -19,12 +17,10 @@ import type { OrderState } from "../domain/order.ts";
 import { previewOf, readCauseFingerprint } from "../domain/redrive.ts";
 import { inRounds } from "../platform/rounds.ts";
 import { type ParkedGroup, type ParkedOrder, parkedGroups, parkedOrders } from "../projections/history/attention.ts";
+import type { Call } from "./context.ts";
 import { redriveIdOf, requestDigestOf } from "./identity.ts";
-import { type AuthEnv, requireScope } from "./keys.ts";
-import { body, errors, json, router, SECURED } from "./openapi.ts";
+import { body, errors, json, route, router } from "./openapi.ts";
 import { orNull, problem, RETRY, respond } from "./problem.ts";
-
-type Call = Context<AuthEnv>;
 
 const NO_JOB = "no such redrive";
 const byId = z.object({ id: RedriveId });
@@ -32,14 +28,12 @@ const byId = z.object({ id: RedriveId });
 export const quarantine = router();
 
 quarantine.openapi(
-  createRoute({
+  route("orders:read", {
     method: "get",
     path: "/",
     summary: "See what is parked, grouped by cause",
     description: "From the history: it trails the orders by seconds.",
     tags: ["quarantine"],
-    security: SECURED,
-    middleware: [requireScope("orders:read")] as const,
     responses: { 200: json(QuarantineList, "The causes, the most frequent first."), ...errors(503) },
   }),
   async (c) => {
@@ -49,14 +43,12 @@ quarantine.openapi(
 );
 
 quarantine.openapi(
-  createRoute({
+  route("ops", {
     method: "post",
     path: "/preview",
     summary: "See what a redrive would do",
     description: "Changes nothing. Per order: the effects that have happened and will be skipped, and the calls that will be made.",
     tags: ["quarantine"],
-    security: SECURED,
-    middleware: [requireScope("ops")] as const,
     request: { body: body(PreviewRedrive) },
     responses: { 200: json(RedrivePreviewView, "What would happen."), ...errors(400, 413, 415, 422, 503) },
   }),
@@ -69,7 +61,7 @@ quarantine.openapi(
 );
 
 quarantine.openapi(
-  createRoute({
+  route("ops", {
     method: "post",
     path: "/redrive",
     summary: "Release parked orders at a rate",
@@ -77,8 +69,6 @@ quarantine.openapi(
       "Starts a job that goes on by itself: a few orders first, the rest when those fared well, and an end by itself when too many are parked again. " +
       "Which orders is decided now. The Idempotency-Key names the job for 30 days: the same key and body meet the same job.",
     tags: ["quarantine"],
-    security: SECURED,
-    middleware: [requireScope("ops")] as const,
     request: { headers: z.object({ "idempotency-key": IdempotencyKey }), body: body(StartRedrive) },
     responses: { 202: json(RedriveJobView, "The job."), ...errors(400, 413, 415, 422, 503) },
   }),
@@ -100,13 +90,11 @@ quarantine.openapi(
 );
 
 quarantine.openapi(
-  createRoute({
+  route("ops", {
     method: "get",
     path: "/redrives/{id}",
     summary: "See how a redrive goes",
     tags: ["quarantine"],
-    security: SECURED,
-    middleware: [requireScope("ops")] as const,
     request: { params: byId },
     responses: { 200: json(RedriveJobView, "The job as it is now."), ...errors(404) },
   }),
@@ -117,14 +105,12 @@ quarantine.openapi(
 );
 
 quarantine.openapi(
-  createRoute({
+  route("ops", {
     method: "post",
     path: "/redrives/{id}/stop",
     summary: "Release no more orders",
     description: "Those that were released go on by themselves. A job that has ended stays as it is.",
     tags: ["quarantine"],
-    security: SECURED,
-    middleware: [requireScope("ops")] as const,
     request: { params: byId, body: body(z.strictObject({})) },
     responses: { 200: json(RedriveJobView, "The job as it is now."), ...errors(400, 404, 413, 415, 422) },
   }),

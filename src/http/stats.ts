@@ -1,28 +1,27 @@
 /** The live counters of the caller's tenant, as a snapshot and as a stream. */
-import { createRoute } from "@hono/zod-openapi";
+import type { TypedResponse } from "hono";
+import type { JSONParsed } from "hono/utils/types";
 import { z } from "zod";
 import { StatsFrame, StatsSnapshot } from "../contract/stats.ts";
-import { requireScope, SOCKET_PROTOCOL } from "./keys.ts";
-import { errors, json, router, SECURED } from "./openapi.ts";
+import { isUpgrade, protocolsOf, SOCKET_PROTOCOL } from "./authentication.ts";
+import { errors, json, route, router, socketRoute } from "./openapi.ts";
 import { problem, respond } from "./problem.ts";
 
 export const stats = router();
 
 stats.openapi(
-  createRoute({
+  route("orders:read", {
     method: "get",
     path: "/",
     summary: "Read the counters",
     tags: ["stats"],
-    security: SECURED,
-    middleware: [requireScope("orders:read")] as const,
     responses: { 200: json(StatsSnapshot, "The counters as of now."), ...errors() },
   }),
   async (c) => c.json(await c.env.STATS_HUBS.getByName(c.var.caller.tenant).snapshot(), 200),
 );
 
 stats.openapi(
-  createRoute({
+  socketRoute("orders:read", {
     method: "get",
     path: "/live",
     summary: "Watch the counters",
@@ -31,8 +30,6 @@ stats.openapi(
       `anything was missed. A browser names its key as a subprotocol: \`new WebSocket(url, ["${SOCKET_PROTOCOL}", "orderline.key.<API key>"])\`. ` +
       "The text `ping` is answered with `pong`; any other message ends the connection.",
     tags: ["stats"],
-    security: SECURED,
-    middleware: [requireScope("orders:read")] as const,
     request: {
       query: z.strictObject({
         after: z
@@ -47,17 +44,15 @@ stats.openapi(
     },
   }),
   async (c) => {
-    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
-      return respond(c, problem("upgrade-required", "connect with a WebSocket"), { upgrade: "websocket" });
-    }
+    const { headers } = c.req.raw;
+    if (!isUpgrade(headers)) return respond(c, problem("upgrade-required", "connect with a WebSocket"), { upgrade: "websocket" });
     const opened = await c.env.STATS_HUBS.getByName(c.var.caller.tenant).fetch(c.req.raw);
-    const offered = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((protocol) => protocol.trim());
-    if (!opened.webSocket || !offered.includes(SOCKET_PROTOCOL)) return opened as never;
+    if (!opened.webSocket || !protocolsOf(headers).includes(SOCKET_PROTOCOL)) return opened as Opened;
     // A client that offered protocols hangs up unless one of them is chosen; the one with the key must not come back.
-    return new Response(null, {
-      status: 101,
-      webSocket: opened.webSocket,
-      headers: { "sec-websocket-protocol": SOCKET_PROTOCOL },
-    }) as never;
+    const chosen = { "sec-websocket-protocol": SOCKET_PROTOCOL };
+    return new Response(null, { status: 101, webSocket: opened.webSocket, headers: chosen }) as Opened;
   },
 );
+
+/** An answer of the hub, which is one of those that the contract declares: what passes between actors carries no type. */
+type Opened = Response & TypedResponse<JSONParsed<StatsFrame>, 101, "json">;

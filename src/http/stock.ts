@@ -1,11 +1,9 @@
 /** Stock, as warehouses report it. What an order does to it goes through the inventory port, never through here. */
-import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import { Sku } from "../contract/order.ts";
 import { IdempotencyKey } from "../contract/primitives.ts";
 import { StockView } from "../contract/views.ts";
-import { requireScope } from "./keys.ts";
-import { body, errors, json, router, SECURED } from "./openapi.ts";
+import { body, errors, json, route, router } from "./openapi.ts";
 import { problem, respond } from "./problem.ts";
 
 const bySku = z.object({ sku: Sku });
@@ -16,13 +14,11 @@ const MAX_RECEIPT = 1_000_000_000;
 export const stock = router();
 
 stock.openapi(
-  createRoute({
+  route("orders:read", {
     method: "get",
     path: "/{sku}",
     summary: "Read the stock of a SKU",
     tags: ["stock"],
-    security: SECURED,
-    middleware: [requireScope("orders:read")] as const,
     request: { params: bySku },
     responses: { 200: json(StockView, "On hand is available plus reserved."), ...errors(404) },
   }),
@@ -37,15 +33,13 @@ stock.openapi(
 );
 
 stock.openapi(
-  createRoute({
+  route("ops", {
     method: "post",
     path: "/{sku}/receipts",
     summary: "Receive goods into stock",
     description:
       "From its first receipt on, a SKU is tracked: orders reserve it and are refused when it runs out. The Idempotency-Key names the delivery.",
     tags: ["stock"],
-    security: SECURED,
-    middleware: [requireScope("ops")] as const,
     request: {
       params: bySku,
       headers: z.object({ "idempotency-key": IdempotencyKey }),

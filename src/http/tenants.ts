@@ -1,14 +1,12 @@
 /** Tenants' profiles: reading them, changing them, and who changed them when and why. What is put here is for orders that come after it. */
-import { createRoute } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { z } from "zod";
 import type { Changed, VersionEntry } from "../actors/tenant-actor.ts";
 import { Tenant } from "../contract/primitives.ts";
 import { type ProfileVersion, PutProfile, TenantVersions, TenantView } from "../contract/profile.ts";
 import { DEFAULT_PROFILE, unmetBy } from "../tenants/profile.ts";
 import { profiles } from "../tenants/profiles.ts";
-import { type AuthEnv, requireScope } from "./keys.ts";
-import { body, errors, json, router, SECURED } from "./openapi.ts";
+import type { Call } from "./context.ts";
+import { body, errors, json, route, router } from "./openapi.ts";
 import { invalidFields, problem, respond } from "./problem.ts";
 
 const byTenant = z.object({ tenant: Tenant });
@@ -23,19 +21,15 @@ const MAX_PAGE = 100;
 
 const etagHeader = z.object({ etag: z.string().meta({ description: "The version, to be sent back as `If-Match`." }) });
 
-const platform = { tags: ["tenants"], security: SECURED, middleware: requireScope("platform") };
-
 export const tenants = router();
 
 tenants.openapi(
-  createRoute({
+  route(["ops", "platform"], {
     method: "get",
     path: "/{tenant}",
     summary: "Read a tenant's profile",
     description: "A key with the scope `ops` may read the profile of its own tenant; every other needs `platform`.",
     tags: ["tenants"],
-    security: SECURED,
-    middleware: [requireScope("ops", "platform")] as const,
     request: { params: byTenant },
     responses: { 200: { ...json(TenantView, "The current version."), headers: etagHeader }, ...errors(404) },
   }),
@@ -48,14 +42,14 @@ tenants.openapi(
 );
 
 tenants.openapi(
-  createRoute({
+  route("platform", {
     method: "put",
     path: "/{tenant}",
     summary: "Change a tenant's profile",
     description:
       "Makes a new version, which orders that are placed from now on are carried by; within about two minutes everywhere. Orders in flight keep theirs. " +
       'With `If-Match: "<version>"` nothing is changed when somebody else was faster. Putting what is there already makes no version.',
-    ...platform,
+    tags: ["tenants"],
     request: {
       params: byTenant,
       headers: z.object({ "if-match": z.string().max(500).optional().meta({ description: "The `ETag` that the change builds on." }) }),
@@ -82,11 +76,11 @@ tenants.openapi(
 );
 
 tenants.openapi(
-  createRoute({
+  route("platform", {
     method: "get",
     path: "/{tenant}/versions",
     summary: "See who changed a tenant's profile, when and why",
-    ...platform,
+    tags: ["tenants"],
     request: {
       params: byTenant,
       query: z.strictObject({
@@ -113,11 +107,11 @@ tenants.openapi(
 );
 
 tenants.openapi(
-  createRoute({
+  route("platform", {
     method: "get",
     path: "/{tenant}/versions/{version}",
     summary: "Read one version of a tenant's profile",
-    ...platform,
+    tags: ["tenants"],
     request: { params: byTenant.extend({ version: versionNumber }) },
     responses: { 200: json(TenantView, "The version, as it was put."), ...errors(404) },
   }),
@@ -130,15 +124,15 @@ tenants.openapi(
 
 const NOTHING = "there is nothing of this name";
 
-const actor = (c: Context<AuthEnv>, tenant: string) => c.env.TENANTS.getByName(tenant);
+const actor = (c: Call, tenant: string) => c.env.TENANTS.getByName(tenant);
 
-const deploymentOf = (env: AuthEnv["Bindings"]) => ({
+const deploymentOf = (env: Call["env"]) => ({
   hasSecret: (name: string) => typeof (env as unknown as Record<string, unknown>)[name] === "string",
   development: env.DEVELOPMENT_KEYS === "allow",
 });
 
 /** The current version with its `ETag`; the embedded default is version 0, so that the first change can be conditional, too. */
-function shown(c: Context<AuthEnv>, tenant: string, current: ProfileVersion | null) {
+function shown(c: Call, tenant: string, current: ProfileVersion | null) {
   return c.json(viewOf(tenant, current), 200, { etag: `"${current?.version ?? 0}"` });
 }
 

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { OrderSummary, Step } from "../contract/order.ts";
-import type { DiagnosisView, Links, OrderListItem, OrderReceipt, OrderView, Timeline } from "../contract/views.ts";
+import type { CommandReceipt, DiagnosisView, Links, OrderListItem, OrderReceipt, OrderView, Timeline } from "../contract/views.ts";
 import { mayDo } from "../domain/actions.ts";
 import type { Diagnosis } from "../domain/diagnosis.ts";
 import { type OrderState, reasonOf, type StepState } from "../domain/order.ts";
@@ -17,6 +17,10 @@ const linksOf = (id: string): z.infer<typeof Links> => ({ self: `/v1/orders/${id
 /** @param placedAt milliseconds */
 export function receiptOf({ orderId: id, total, currency }: PlacedOrder, placedAt: number): OrderReceipt {
   return { id, status: "accepted", placedAt: iso(placedAt), total, currency, links: linksOf(id) };
+}
+
+export function commandReceiptOf({ order, status, version, updatedAt }: OrderState): CommandReceipt {
+  return { id: order.orderId, status, version, updatedAt: iso(updatedAt), links: linksOf(order.orderId) };
 }
 
 export function viewOf(state: OrderState): OrderView {

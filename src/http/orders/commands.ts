@@ -1,16 +1,14 @@
 /** Commands to one order. Each may be repeated, since one that already took effect changes nothing. */
-import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import type { OrderActor } from "../../actors/order-actor.ts";
 import { Address, Customer, Payment } from "../../contract/order.ts";
 import { text } from "../../contract/primitives.ts";
-import { OrderView } from "../../contract/views.ts";
+import { CommandReceipt, OrderView } from "../../contract/views.ts";
 import type { OrderCommand } from "../../domain/decide.ts";
 import { sendHints } from "../../messaging/hints.ts";
-import { requireScope } from "../keys.ts";
-import { body, errors, json, router, SECURED } from "../openapi.ts";
+import { body, errors, json, route, router } from "../openapi.ts";
 import { problem, refused, respond } from "../problem.ts";
-import { viewOf } from "../views.ts";
+import { commandReceiptOf, viewOf } from "../views.ts";
 import { actor, byId, hintOf, NO_ORDER } from "./shared.ts";
 
 /** The actor's answer as plain data: over RPC it arrives wrapped in a type that makes it disposable. */
@@ -70,25 +68,24 @@ function command<Body extends z.ZodType>(
   schema: Body,
   toCommand: (by: string, body: z.infer<Body>) => OrderCommand,
 ): void {
-  const route = createRoute({
+  const contract = route(scope, {
     method: "post",
     // Typed as one path of this form, since the form is all that the handler needs to know.
     path: `/{id}/${name}` as "/{id}/command",
     summary,
-    description: "Idempotent: repeating it changes nothing and answers the order as it is.",
+    description: "Idempotent: repeating it changes nothing. Answers the order to keys with `orders:read`, and a receipt to all others.",
     tags: ["orders"],
-    security: SECURED,
-    middleware: [requireScope(scope)] as const,
     request: { params: byId, body: body(schema) },
-    responses: { 200: json(OrderView, "The order after the command."), ...errors(400, 404, 409, 413, 415, 422) },
+    responses: { 200: json(z.union([OrderView, CommandReceipt]), "The order after the command."), ...errors(400, 404, 409, 413, 415, 422) },
   });
-  commands.openapi(route, async (c) => {
-    const { tenant, name: by } = c.var.caller;
+  commands.openapi(contract, async (c) => {
+    const { tenant, name: by, scopes } = c.var.caller;
     const wanted = toCommand(by, c.req.valid("json" as never) as z.infer<Body>);
     const result = (await actor(c, c.req.param("id")).command(tenant, wanted)) as Commanded;
     if (!result) return respond(c, problem("not-found", NO_ORDER));
     if (result.refusal) return respond(c, refused(result.refusal));
     c.executionCtx.waitUntil(sendHints(c.env, [hintOf(result.state.order, result.state.priority)]));
-    return c.json(viewOf(result.state), 200, { etag: `"${result.state.version}"` });
+    const answer = scopes.includes("orders:read") ? viewOf(result.state) : commandReceiptOf(result.state);
+    return c.json(answer, 200, { etag: `"${result.state.version}"` });
   });
 }

@@ -1,5 +1,4 @@
 /** Reading orders. One order comes from its actor, strongly consistent; the list is history and trails by seconds. */
-import { createRoute } from "@hono/zod-openapi";
 import { z } from "zod";
 import type { Commit } from "../../contract/events.ts";
 import { OrderStatus, Priority } from "../../contract/order.ts";
@@ -8,8 +7,7 @@ import { DiagnosisView, OrderList, OrderView, Timeline } from "../../contract/vi
 import type { Diagnosis } from "../../domain/diagnosis.ts";
 import type { OrderState } from "../../domain/order.ts";
 import { listOrders, MAX_PAGE_SIZE } from "../../projections/history/queries.ts";
-import { requireScope } from "../keys.ts";
-import { errors, json, router, SECURED } from "../openapi.ts";
+import { errors, json, route, router } from "../openapi.ts";
 import { orNull, problem, RETRY, respond } from "../problem.ts";
 import { diagnosisOf, listItemOf, timelineOf, viewOf } from "../views.ts";
 import { actor, byId, NO_ORDER } from "./shared.ts";
@@ -17,14 +15,12 @@ import { actor, byId, NO_ORDER } from "./shared.ts";
 export const reading = router();
 
 reading.openapi(
-  createRoute({
+  route("orders:read", {
     method: "get",
     path: "/",
     summary: "List orders",
     description: "From the history, newest first. It trails the orders themselves by seconds.",
     tags: ["orders"],
-    security: SECURED,
-    middleware: [requireScope("orders:read")] as const,
     request: {
       query: z.strictObject({
         status: OrderStatus.optional(),
@@ -54,14 +50,12 @@ reading.openapi(
 );
 
 reading.openapi(
-  createRoute({
+  route("orders:read", {
     method: "get",
     path: "/{id}",
     summary: "Read an order",
     description: "Strongly consistent. The `ETag` is the version; `If-None-Match` is honoured.",
     tags: ["orders"],
-    security: SECURED,
-    middleware: [requireScope("orders:read")] as const,
     request: { params: byId },
     responses: { 200: json(OrderView, "The order."), 304: { description: "Unchanged." }, ...errors(404) },
   }),
@@ -75,13 +69,11 @@ reading.openapi(
 );
 
 reading.openapi(
-  createRoute({
+  route("orders:read", {
     method: "get",
     path: "/{id}/events",
     summary: "Read an order's timeline",
     tags: ["orders"],
-    security: SECURED,
-    middleware: [requireScope("orders:read")] as const,
     request: { params: byId },
     responses: { 200: json(Timeline, "Every event of its journal, oldest first."), ...errors(404) },
   }),
@@ -93,14 +85,12 @@ reading.openapi(
 );
 
 reading.openapi(
-  createRoute({
+  route("orders:read", {
     method: "get",
     path: "/{id}/diagnosis",
     summary: "Ask why an order is where it is",
     description: "What it does or waits for, since when, what was tried, when it looks for itself next, and what a person can do.",
     tags: ["orders"],
-    security: SECURED,
-    middleware: [requireScope("orders:read")] as const,
     request: { params: byId },
     responses: { 200: json(DiagnosisView, "The diagnosis."), ...errors(404) },
   }),

@@ -1,6 +1,4 @@
 /** Submitting orders, one or a batch. Both answer once the order is durable; its hint is sent after the answer. */
-import { createRoute } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { z } from "zod";
 import type { Placement } from "../../actors/order-actor.ts";
 import type { PlacedOrder } from "../../contract/events.ts";
@@ -10,9 +8,9 @@ import { IdempotencyKey } from "../../contract/primitives.ts";
 import { OrderReceipt, PlaceOrders, PlaceOrdersResult, type Problem } from "../../contract/views.ts";
 import { sendHints } from "../../messaging/hints.ts";
 import { type LogEvent, type LogFields, log } from "../../platform/log.ts";
+import type { Call } from "../context.ts";
 import { orderIdOf, requestDigestOf } from "../identity.ts";
-import { type AuthEnv, requireScope } from "../keys.ts";
-import { body, errors, json, router, SECURED } from "../openapi.ts";
+import { body, errors, json, route, router } from "../openapi.ts";
 import { invalid, problem, respond, unexpected } from "../problem.ts";
 import { receiptOf } from "../views.ts";
 import { actor, hintOf } from "./shared.ts";
@@ -24,14 +22,12 @@ const replayedHeader = z.object({
 export const submission = router();
 
 submission.openapi(
-  createRoute({
+  route("orders:write", {
     method: "post",
     path: "/",
     summary: "Submit an order",
     description: "Answers once the order is durable. The same key and body may be sent again at any time; they meet the same order.",
     tags: ["orders"],
-    security: SECURED,
-    middleware: [requireScope("orders:write")] as const,
     request: { headers: z.object({ "idempotency-key": IdempotencyKey }), body: body(PlaceOrder) },
     responses: { 202: { ...json(OrderReceipt, "Accepted."), headers: replayedHeader }, ...errors(400, 413, 415, 422) },
   }),
@@ -46,14 +42,12 @@ submission.openapi(
 );
 
 submission.openapi(
-  createRoute({
+  route("orders:write", {
     method: "post",
     path: "/batch",
     summary: "Submit up to 100 orders",
     description: "Each order is judged by itself and gets a result of its own, in the order they were sent.",
     tags: ["orders"],
-    security: SECURED,
-    middleware: [requireScope("orders:write")] as const,
     request: { body: body(PlaceOrders) },
     responses: { 200: json(PlaceOrdersResult, "One result per order."), ...errors(400, 413, 415, 422) },
   }),
@@ -86,11 +80,7 @@ const keyReused = problem(
   "this Idempotency-Key belongs to an order with another body; use a key of its own for each order",
 );
 
-async function place(
-  c: Context<AuthEnv>,
-  idempotencyKey: string,
-  submitted: PlaceOrder,
-): Promise<{ order: PlacedOrder; placement: Placement }> {
+async function place(c: Call, idempotencyKey: string, submitted: PlaceOrder): Promise<{ order: PlacedOrder; placement: Placement }> {
   const { trace } = c.var;
   const { tenant } = c.var.caller;
   const [orderId, requestDigest] = await Promise.all([orderIdOf(tenant, idempotencyKey), requestDigestOf(submitted)]);
