@@ -1,33 +1,19 @@
-/** The bindings of `wrangler.toml`, typed. Whatever the Worker can reach is named here. */
-import type { BreakerActor } from "./actors/breaker-actor.ts";
-import type { InventoryActor } from "./actors/inventory-actor.ts";
-import type { OrderActor } from "./actors/order-actor.ts";
-import type { RedriveActor } from "./actors/redrive-actor.ts";
-import type { StatsHub } from "./actors/stats-hub.ts";
-import type { StatsShard } from "./actors/stats-shard.ts";
-import type { TenantActor } from "./actors/tenant-actor.ts";
-import type { VelocityActor } from "./actors/velocity-actor.ts";
+/**
+ * The bindings of `wrangler.toml`, typed. Whatever the Worker can reach is named here, and `npm run types` holds it against
+ * that file. What an actor can be asked, and under which name it is found: `actors/addresses.ts`.
+ */
 import type { DeadLetter, OrderChanged } from "./contract/messages.ts";
 import type { LaneQueues } from "./messaging/lanes.ts";
 
 export interface Env extends LaneQueues {
-  readonly ORDERS: DurableObjectNamespace<OrderActor>;
-  /** One per tenant and SKU, named `<tenant>/<sku>`. */
-  readonly INVENTORY: DurableObjectNamespace<InventoryActor>;
-  /** One per tenant and customer, named `<tenant>/<customer>`. */
-  readonly VELOCITY: DurableObjectNamespace<VelocityActor>;
-  /** Named `<tenant>/<shard>`. */
-  readonly STATS_SHARDS: DurableObjectNamespace<StatsShard>;
-  /** One per tenant, named by it. */
-  readonly STATS_HUBS: DurableObjectNamespace<StatsHub>;
-
-  /** One per provider, named by it. */
-  readonly BREAKERS: DurableObjectNamespace<BreakerActor>;
-  /** One per redrive, named `<tenant>/<id>`. */
-  readonly REDRIVES: DurableObjectNamespace<RedriveActor>;
-
-  /** One per tenant, named by it. */
-  readonly TENANTS: DurableObjectNamespace<TenantActor>;
+  readonly ORDERS: DurableObjectNamespace;
+  readonly INVENTORY: DurableObjectNamespace;
+  readonly VELOCITY: DurableObjectNamespace;
+  readonly STATS_SHARDS: DurableObjectNamespace;
+  readonly STATS_HUBS: DurableObjectNamespace;
+  readonly BREAKERS: DurableObjectNamespace;
+  readonly REDRIVES: DurableObjectNamespace;
+  readonly TENANTS: DurableObjectNamespace;
 
   readonly HISTORY: D1Database;
   /** SHA-256 of an API key, in hex, to the `KeyRecord` of `tenants/keys.ts`. */
@@ -55,14 +41,4 @@ export interface Env extends LaneQueues {
   readonly METER?: string;
   /** "allow" only when `npm start` or a test passes it; see `tenants/keys.ts`. Never in `wrangler.toml`. */
   readonly DEVELOPMENT_KEYS?: string;
-}
-
-declare global {
-  namespace Cloudflare {
-    // Gives `env` and `exports` of "cloudflare:workers" their types.
-    interface GlobalProps {
-      mainModule: typeof import("./index.ts");
-    }
-    interface Env extends Readonly<import("./env.ts").Env> {}
-  }
 }

@@ -14,6 +14,7 @@ import { now } from "../platform/ambient.ts";
 import { log } from "../platform/log.ts";
 import type { Row } from "../platform/storage.ts";
 import { Actor } from "./actor.ts";
+import type { BreakerAddress, BreakerView, Serves } from "./addresses.ts";
 
 /** `lane` is the rank of the lane, so that the index of the key hands the orders out by lane and age. */
 const SCHEMA = [
@@ -41,14 +42,7 @@ const DRAIN_EVERY_MS = 1_000;
 /** A blocked order looks for itself after this, in case its hint or this actor's memory of it was lost. */
 const RECHECK_MS = 60_000;
 
-/** What an operator sees of a provider. Times in milliseconds. */
-export interface BreakerView {
-  readonly provider: ProviderName;
-  readonly breaker: BreakerState;
-  readonly waiting: number;
-}
-
-export class BreakerActor extends Actor {
+export class BreakerActor extends Actor implements Serves<BreakerAddress> {
   #breaker: BreakerState;
 
   constructor(ctx: DurableObjectState, env: Env) {

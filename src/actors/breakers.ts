@@ -11,6 +11,7 @@ import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
+import { breakerActor } from "./addresses.ts";
 
 /** After this a belief that a provider works is renewed, beside the call and not before it. A pause takes this long to reach every isolate. */
 const BELIEF_MS = 5_000;
@@ -39,12 +40,11 @@ const ofThisIsolate: Beliefs = new Map();
 
 export function breakersFrom(env: Env): Breakers {
   const actor = (provider: ProviderName): AskedBreaker => {
-    const stub = env.BREAKERS.getByName(provider);
+    const stub = breakerActor(env, provider);
     return {
       state: async () => (await stub.view()).breaker,
       admit({ orderId, priority, placedAt }) {
-        const asked: ReturnType<AskedBreaker["admit"]> = stub.admit(orderId, priority, placedAt);
-        return within(ADMISSION_DEADLINE_MS, `asking the breaker of ${provider}`, asked);
+        return within(ADMISSION_DEADLINE_MS, `asking the breaker of ${provider}`, stub.admit(orderId, priority, placedAt));
       },
       trip: (why) => stub.trip(why),
       probed: (orderId, worked) => stub.probed(orderId, worked),

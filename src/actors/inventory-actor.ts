@@ -15,11 +15,11 @@ import {
   type Shelf,
   type Stock,
   type StockAnswer,
-  type StockRefusal,
   withdraw,
 } from "../domain/inventory.ts";
 import type { Env } from "../env.ts";
 import { Actor } from "./actor.ts";
+import type { ReceiveAnswer, Serves, StockAddress, StockLevel } from "./addresses.ts";
 
 /** `WITHOUT ROWID` because an index would be billed as a second row. */
 const SCHEMA: readonly string[] = [
@@ -47,16 +47,7 @@ const SQL = {
   addReceipt: "INSERT INTO receipts (receipt_id, quantity) VALUES (?, ?)",
 } as const;
 
-/** Units of one SKU; `onHand` is always `available + reserved`. */
-export interface StockLevel extends Stock {
-  readonly onHand: number;
-}
-
-export type ReceiveAnswer =
-  | { readonly outcome: "received"; readonly level: StockLevel }
-  | { readonly outcome: "refused"; readonly refusal: StockRefusal | { readonly reason: "receipt_conflict"; readonly quantity: number } };
-
-export class InventoryActor extends Actor {
+export class InventoryActor extends Actor implements Serves<StockAddress> {
   /** The tables exist once goods were received. */
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, SCHEMA);

@@ -4,7 +4,7 @@
  */
 import { Commit, type PlacedOrder } from "../contract/events.ts";
 import { lanesFrom } from "../contract/lanes.ts";
-import type { Cause, Priority } from "../contract/order.ts";
+import type { Cause } from "../contract/order.ts";
 import type { OrderCommand } from "../domain/decide.ts";
 import { type Diagnosis, diagnose } from "../domain/diagnosis.ts";
 import type { OrderState } from "../domain/order.ts";
@@ -20,15 +20,9 @@ import { within } from "../platform/deadline.ts";
 import { type LogFields, log } from "../platform/log.ts";
 import { historyVersion } from "../projections/history/queries.ts";
 import { providersFrom } from "../providers/index.ts";
-import {
-  type AdvanceResult,
-  type CommandResult,
-  type OrderPorts,
-  OrderRunner,
-  type PlaceResult,
-  type Poked,
-} from "../runtime/order-runner.ts";
+import { type AdvanceResult, type CommandResult, type OrderPorts, OrderRunner, type Poked } from "../runtime/order-runner.ts";
 import { Actor } from "./actor.ts";
+import { breakerActor, type OrderAddress, type Placement, type Serves, stockActor, velocityActor } from "./addresses.ts";
 import { breakersFrom } from "./breakers.ts";
 
 const SCHEMA = ["CREATE TABLE journal (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT"] as const;
@@ -38,15 +32,7 @@ const SQL = {
   append: "INSERT INTO journal (version, at, events) VALUES (?, ?, ?)",
 } as const;
 
-/** What became of a submission; whoever submitted knows the rest. */
-export interface Placement {
-  readonly outcome: PlaceResult["outcome"];
-  /** Milliseconds. */
-  readonly placedAt: number;
-  readonly priority: Priority;
-}
-
-export class OrderActor extends Actor {
+export class OrderActor extends Actor implements Serves<OrderAddress> {
   #loaded: Promise<OrderRunner> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -68,11 +54,7 @@ export class OrderActor extends Actor {
 
   /** Carries out a command of the order's own tenant; null when that tenant has no such order. */
   async command(tenant: string, command: OrderCommand): Promise<CommandResult | null> {
-    return this.#command(tenant, command);
-  }
-
-  async cancel(tenant: string, by: string, reason?: string): Promise<CommandResult | null> {
-    return this.#command(tenant, { type: "CancelOrder", by, reason });
+    return this.#with(async (process) => (process.state?.order.tenant === tenant ? process.command(command) : null));
   }
 
   /** The order as it is now; null when the tenant has none of this id. */
@@ -123,17 +105,13 @@ export class OrderActor extends Actor {
     return { orderId: this.ctx.id.name };
   }
 
-  #command(tenant: string, command: OrderCommand): Promise<CommandResult | null> {
-    return this.#with(async (process) => (process.state?.order.tenant === tenant ? process.command(command) : null));
-  }
-
   /** The provider that an order waits for, when it does and its breaker can be asked. */
   async #blockedBy(state: OrderState): Promise<Diagnosis["provider"]> {
     const [blocked] = openSteps(state).filter(([, { phase }]) => phase === "blocked");
     if (!blocked) return null;
     const { port } = OPERATIONS[blocked[0]];
     if (port === "risk") return null;
-    const view = await this.env.BREAKERS.getByName(port)
+    const view = await breakerActor(this.env, port)
       .view()
       .catch(() => null);
     return view && { name: view.provider, breaker: view.breaker, waiting: view.waiting };
@@ -178,7 +156,10 @@ export class OrderActor extends Actor {
         },
       },
       random,
-      providers: providersFrom(env),
+      providers: providersFrom(env, {
+        stockOf: (tenant, sku) => stockActor(env, tenant, sku),
+        velocityOf: (tenant, customer) => velocityActor(env, tenant, customer),
+      }),
       breakers: breakersFrom(env),
       publish: (change) => sendChange(env.ORDER_EVENTS, change),
       hint: (hint) => sendHints(env, [hint]),

@@ -4,8 +4,7 @@
  * crash may repeat the newest second, which is harmless: an order that was released already is only watched.
  */
 import type { Hint } from "../contract/messages.ts";
-import type { RedriveJobView, StartRedrive } from "../contract/quarantine.ts";
-import type { OrderState } from "../domain/order.ts";
+import type { RedriveJobView } from "../contract/quarantine.ts";
 import {
   beginRedrive,
   decided,
@@ -28,6 +27,7 @@ import { excerpt, log } from "../platform/log.ts";
 import { inRounds } from "../platform/rounds.ts";
 import type { Row } from "../platform/storage.ts";
 import { Actor } from "./actor.ts";
+import { type FoundRedrive, type OrderAddress, orderActor, type RedriveAddress, type RedriveOrders, type Serves } from "./addresses.ts";
 
 /** A row is written when the job begins and once more when the order's outcome is known; which orders were taken is one number. */
 const SCHEMA = ["CREATE TABLE items (position INTEGER PRIMARY KEY, order_id TEXT NOT NULL, outcome TEXT) STRICT"] as const;
@@ -53,19 +53,8 @@ const ORDER_DEADLINE_MS = 5_000;
 /** A job can be read, and its Idempotency-Key is remembered, for this long after its end. */
 export const KEEP_MS = 30 * 24 * 60 * 60_000;
 
-/** What a job was asked to do. */
-interface Orders extends Omit<StartRedrive, "filter"> {
-  readonly id: string;
-  readonly tenant: string;
-  /** Digest of the request, to tell a repeat from another one. */
-  readonly requestDigest: string;
-  readonly startedBy: string;
-  readonly truncated: boolean;
-}
-export type RedriveOrders = Orders;
-
 interface Stored {
-  readonly orders: Orders;
+  readonly orders: RedriveOrders;
   readonly job: RedriveJob;
 }
 
@@ -74,9 +63,7 @@ interface Item extends Row {
   order_id: string;
 }
 
-export type FoundRedrive = { readonly outcome: "found"; readonly view: RedriveJobView } | { readonly outcome: "conflict" };
-
-export class RedriveActor extends Actor {
+export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   #stored: Stored | null;
   /** Released orders without an outcome, the longest unchecked first. */
   #open: Item[];
@@ -158,12 +145,12 @@ export class RedriveActor extends Actor {
   }
 
   async #outcome(item: Item): Promise<ItemOutcome | null> {
-    const asked = this.#order(item).view(this.#tenant) as Promise<OrderState | null>;
+    const asked = this.#order(item).view(this.#tenant);
     const state = await within(ORDER_DEADLINE_MS, "reading an order", asked);
     return state === null ? "failed" : outcomeOf(state.status);
   }
 
-  async #release(orders: Orders): Promise<void> {
+  async #release(orders: RedriveOrders): Promise<void> {
     const batch = this.store.read<Item>(SQL.next, this.#job.taken, toTake(this.#job, orders));
     if (batch.length === 0) return;
     const answers = await inRounds(batch, (item) => this.#redrive(item, orders).catch(asError));
@@ -180,9 +167,9 @@ export class RedriveActor extends Actor {
   }
 
   /** An order that moves already was released before a crash, or by a person: it is watched like the others. */
-  async #redrive(item: Item, { startedBy: by, note, id }: Orders): Promise<{ outcome: ItemOutcome | null; hint?: Hint }> {
+  async #redrive(item: Item, { startedBy: by, note, id }: RedriveOrders): Promise<{ outcome: ItemOutcome | null; hint?: Hint }> {
     const command = { type: "RedriveOrder", by, note: note ?? `redrive ${id}` } as const;
-    const ask = () => this.#order(item).command(this.#tenant, command) as Promise<{ state: OrderState; refusal?: unknown } | null>;
+    const ask = () => this.#order(item).command(this.#tenant, command);
     const result = await within(ORDER_DEADLINE_MS, "redriving an order", ask().catch(ask));
     if (result === null) return { outcome: "failed" };
     const { state, refusal } = result;
@@ -250,7 +237,7 @@ export class RedriveActor extends Actor {
     };
   }
 
-  #log({ state, total, taken, skipped, succeeded, failed }: RedriveJob, { id, tenant }: Orders): void {
+  #log({ state, total, taken, skipped, succeeded, failed }: RedriveJob, { id, tenant }: RedriveOrders): void {
     log[state === "stopped" ? "warn" : "info"]("redrive.changed", {
       redriveId: id,
       tenant,
@@ -270,9 +257,8 @@ export class RedriveActor extends Actor {
     return (this.#stored as Stored).orders.tenant;
   }
 
-  /** A stub that has thrown may be broken, hence a fresh one per call. */
-  #order({ order_id: orderId }: Item) {
-    return this.env.ORDERS.getByName(orderId);
+  #order({ order_id: orderId }: Item): OrderAddress {
+    return orderActor(this.env, orderId);
   }
 }
 

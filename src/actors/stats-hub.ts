@@ -12,6 +12,7 @@ import { acceptSocket, answerPings, broadcast, problem, refuseMessage } from "..
 import { now } from "../platform/ambient.ts";
 import { log } from "../platform/log.ts";
 import { Actor } from "./actor.ts";
+import type { Serves, StatsHubAddress } from "./addresses.ts";
 
 /**
  * The consumer of the events waits while a frame goes out to all sockets: 25 µs each, measured with the clients in the
@@ -29,7 +30,7 @@ const STATE_KEY = "state";
 const HubState = z.object({ seq: z.int().nonnegative(), shards: z.record(z.string(), ShardTally) });
 type HubState = z.infer<typeof HubState>;
 
-export class StatsHub extends Actor {
+export class StatsHub extends Actor implements Serves<StatsHubAddress> {
   #state: HubState;
   /** Of all shards together; null until somebody asks. */
   #tally: Tally | null = null;
@@ -43,7 +44,7 @@ export class StatsHub extends Actor {
   }
 
   /** Takes over every report that is newer than what is known of its shard, in any order; the others change nothing. */
-  async merge(reports: ShardReport[]): Promise<void> {
+  async merge(reports: readonly ShardReport[]): Promise<void> {
     const shards = { ...this.#state.shards };
     for (const { shard, revision, tally } of z.array(ShardReport).parse(reports)) {
       if (revision > (shards[shard]?.revision ?? 0)) shards[shard] = { revision, tally };

@@ -11,6 +11,7 @@ import { now } from "../platform/ambient.ts";
 import type { Row } from "../platform/storage.ts";
 import type { JournaledOrder } from "../projections/projection.ts";
 import { Actor } from "./actor.ts";
+import type { Serves, StatsShardAddress } from "./addresses.ts";
 
 /** `WITHOUT ROWID` because an index would be billed as a second row. */
 const SCHEMA: readonly string[] = [
@@ -56,7 +57,7 @@ interface ContributionRow extends Row {
   confirm_counted: number;
 }
 
-export class StatsShard extends Actor {
+export class StatsShard extends Actor implements Serves<StatsShardAddress> {
   #state: ShardTally;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -68,7 +69,7 @@ export class StatsShard extends Actor {
    * Counts orders of this shard at the versions given. The answer holds all that was ever counted here, so that whoever
    * lost the answer to an earlier call is whole again with this one; `revision` rises with each call that changed anything.
    */
-  apply(orders: OrderSummary[]): ShardTally {
+  apply(orders: readonly OrderSummary[]): ShardTally {
     const known = this.#contributions(orders.map((order) => order.orderId));
     const { tally, changed } = countOrders(this.#state.tally, known, orders, now());
     if (changed.size > 0) this.#save({ revision: this.#state.revision + 1, tally }, changed);
@@ -80,7 +81,7 @@ export class StatsShard extends Actor {
   }
 
   /** What orders count for here; an order that was never counted is missing. */
-  contributionsOf(orderIds: string[]): Map<string, Contribution> {
+  contributionsOf(orderIds: readonly string[]): Map<string, Contribution> {
     return this.#contributions(orderIds);
   }
 
@@ -122,7 +123,7 @@ export class StatsShard extends Actor {
     return row ? ShardTally.parse({ revision: row.revision, tally: JSON.parse(row.body) }) : { revision: 0, tally: emptyTally() };
   }
 
-  #contributions(orderIds: string[]): Map<string, Contribution> {
+  #contributions(orderIds: readonly string[]): Map<string, Contribution> {
     return new Map(this.store.read<ContributionRow>(SQL.contributions, JSON.stringify(orderIds)).map(fromRow));
   }
 }

@@ -3,13 +3,14 @@
  * pass through here one at a time, so no two become the same version. What readers use is a copy in KV, written through
  * as an outbox: the version is durable first, and the alarm writes it again until KV has it.
  */
-import { ProfileVersion, type TenantProfile } from "../contract/profile.ts";
+import { ProfileVersion } from "../contract/profile.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import type { Row } from "../platform/storage.ts";
 import { Actor } from "./actor.ts";
+import type { Changed, ProfileChange, Serves, TenantAddress, VersionEntry } from "./addresses.ts";
 
 const SCHEMA = [
   "CREATE TABLE versions (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, profile TEXT NOT NULL) STRICT",
@@ -31,22 +32,6 @@ const PUBLISH_DEADLINE_MS = 3_000;
 /** When the alarm looks whether KV has the version: after the write that the change itself begins. */
 const PUBLISH_AGAIN_MS = 10_000;
 
-/** Who changes a profile, to what, and on which version they believe to build; null: on whichever there is. */
-export interface ProfileChange {
-  readonly profile: TenantProfile;
-  readonly by: string;
-  readonly reason: string;
-  readonly ifVersion: readonly number[] | null;
-}
-
-/** `stale`: the current version is another than those that the change builds on, and nothing was changed. */
-export type Changed =
-  | { readonly outcome: "changed" | "unchanged"; readonly current: ProfileVersion }
-  | { readonly outcome: "stale"; readonly version: number };
-
-/** A version without its profile. */
-export type VersionEntry = Omit<ProfileVersion, "profile">;
-
 interface EntryRow extends Row {
   version: number;
   at: number;
@@ -58,7 +43,7 @@ interface VersionRow extends EntryRow {
   profile: string;
 }
 
-export class TenantActor extends Actor {
+export class TenantActor extends Actor implements Serves<TenantAddress> {
   #publishing: Promise<void> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {

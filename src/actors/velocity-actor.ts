@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { RISK_LIMITS } from "../domain/risk.ts";
 import { Actor } from "./actor.ts";
+import type { Serves, VelocityAddress } from "./addresses.ts";
 
 /** Four times what the screening tolerates: the count saturates here, and a robot cannot make the row grow. */
 export const MAX_REMEMBERED = 4 * RISK_LIMITS.velocityMax;
@@ -15,7 +16,7 @@ const KEY = "orders";
 const Remembered = z.array(z.tuple([z.string(), z.number()]));
 type Remembered = z.infer<typeof Remembered>;
 
-export class VelocityActor extends Actor {
+export class VelocityActor extends Actor implements Serves<VelocityAddress> {
   /**
    * Counts an order once and says how many there were in the window that ends with it, itself included.
    * @param at milliseconds; of a repeat, the first one's time stands

@@ -1,6 +1,6 @@
 /** What an operator asks and does about the whole: what needs a person, the gates of the providers, sweeps and audits. */
 import { z } from "zod";
-import type { BreakerView } from "../actors/breaker-actor.ts";
+import { type BreakerView, breakerActor } from "../actors/addresses.ts";
 import { AttentionList, ProviderList, ProviderView, SweepReport } from "../contract/ops.ts";
 import { ProviderName } from "../contract/order.ts";
 import { text } from "../contract/primitives.ts";
@@ -54,8 +54,8 @@ ops.openapi(
     responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422) },
   }),
   async (c) => {
-    const breaker = c.env.BREAKERS.getByName(c.req.valid("param").provider);
-    return c.json(providerView((await breaker.pause(c.req.valid("json").why)) as BreakerView), 200);
+    const breaker = breakerActor(c.env, c.req.valid("param").provider);
+    return c.json(providerView(await breaker.pause(c.req.valid("json").why)), 200);
   },
 );
 
@@ -70,8 +70,8 @@ ops.openapi(
     responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422) },
   }),
   async (c) => {
-    const breaker = c.env.BREAKERS.getByName(c.req.valid("param").provider);
-    return c.json(providerView((await breaker.resume()) as BreakerView), 200);
+    const breaker = breakerActor(c.env, c.req.valid("param").provider);
+    return c.json(providerView(await breaker.resume()), 200);
   },
 );
 

@@ -1,6 +1,6 @@
 /** The quarantine: what is parked, what a redrive of it would do, and the job that releases it at a rate. */
 import { z } from "zod";
-import type { FoundRedrive } from "../actors/redrive-actor.ts";
+import { type FoundRedrive, orderActor, redriveActor } from "../actors/addresses.ts";
 import { IdempotencyKey } from "../contract/primitives.ts";
 import {
   MAX_PREVIEWED,
@@ -13,7 +13,6 @@ import {
   RedrivePreviewView,
   StartRedrive,
 } from "../contract/quarantine.ts";
-import type { OrderState } from "../domain/order.ts";
 import { previewOf, readCauseFingerprint } from "../domain/redrive.ts";
 import { inRounds } from "../platform/rounds.ts";
 import { type ParkedGroup, type ParkedOrder, parkedGroups, parkedOrders } from "../projections/history/attention.ts";
@@ -79,13 +78,13 @@ quarantine.openapi(
       redriveIdOf(tenant, c.req.valid("header")["idempotency-key"]),
       requestDigestOf({ filter, ...wanted }),
     ]);
-    const known = (await job(c, id).find(requestDigest)) as FoundRedrive | null;
+    const known = await job(c, id).find(requestDigest);
     if (known) return answer(c, known);
     const found = await matching(c, filter);
     if (!found) return respond(c, historyDown, RETRY);
     const orders = { ...wanted, id, tenant, requestDigest, startedBy, truncated: found.truncated };
     const orderIds = found.parked.map(({ orderId }) => orderId);
-    return answer(c, (await job(c, id).start(orders, orderIds)) as FoundRedrive);
+    return answer(c, await job(c, id).start(orders, orderIds));
   },
 );
 
@@ -99,7 +98,7 @@ quarantine.openapi(
     responses: { 200: json(RedriveJobView, "The job as it is now."), ...errors(404) },
   }),
   async (c) => {
-    const view = (await job(c, c.req.valid("param").id).view()) as RedriveJobView | null;
+    const view = await job(c, c.req.valid("param").id).view();
     return view ? c.json(view, 200) : respond(c, problem("not-found", NO_JOB));
   },
 );
@@ -115,12 +114,12 @@ quarantine.openapi(
     responses: { 200: json(RedriveJobView, "The job as it is now."), ...errors(400, 404, 413, 415, 422) },
   }),
   async (c) => {
-    const view = (await job(c, c.req.valid("param").id).stop(c.var.caller.name)) as RedriveJobView | null;
+    const view = await job(c, c.req.valid("param").id).stop(c.var.caller.name);
     return view ? c.json(view, 200) : respond(c, problem("not-found", NO_JOB));
   },
 );
 
-const job = (c: Call, id: string) => c.env.REDRIVES.getByName(`${c.var.caller.tenant}/${id}`);
+const job = (c: Call, id: string) => redriveActor(c.env, c.var.caller.tenant, id);
 
 const historyDown = problem("unavailable", "the history does not answer just now; single orders can still be read and redriven");
 
@@ -143,7 +142,7 @@ async function matching(c: Call, filter: QuarantineFilter): Promise<{ parked: Pa
 /** The order's own actor says what will happen; one that is no longer parked, whatever the history says, is left out. */
 async function preview(c: Call, parked: readonly ParkedOrder[]): Promise<z.infer<typeof RedrivePreviewView>["orders"]> {
   const previews = await inRounds(parked.slice(0, MAX_PREVIEWED), async ({ orderId: id, causeFingerprint }) => {
-    const state = (await c.env.ORDERS.getByName(id).view(c.var.caller.tenant)) as OrderState | null;
+    const state = await orderActor(c.env, id).view(c.var.caller.tenant);
     if (state?.status !== "quarantined") return [];
     const { done, willRun, undoing } = previewOf(state);
     return [{ id, priority: state.priority, causeFingerprint, done: [...done], willRun: [...willRun], undoing }];

@@ -1,7 +1,9 @@
 /** The live counters of the caller's tenant, as a snapshot and as a stream. */
+
 import type { TypedResponse } from "hono";
 import type { JSONParsed } from "hono/utils/types";
 import { z } from "zod";
+import { statsHubActor } from "../actors/addresses.ts";
 import { StatsFrame, StatsSnapshot } from "../contract/stats.ts";
 import { isUpgrade, protocolsOf, SOCKET_PROTOCOL } from "./authentication.ts";
 import { errors, json, route, router, socketRoute } from "./openapi.ts";
@@ -17,7 +19,7 @@ stats.openapi(
     tags: ["stats"],
     responses: { 200: json(StatsSnapshot, "The counters as of now."), ...errors() },
   }),
-  async (c) => c.json(await c.env.STATS_HUBS.getByName(c.var.caller.tenant).snapshot(), 200),
+  async (c) => c.json(await statsHubActor(c.env, c.var.caller.tenant).snapshot(), 200),
 );
 
 stats.openapi(
@@ -46,7 +48,7 @@ stats.openapi(
   async (c) => {
     const { headers } = c.req.raw;
     if (!isUpgrade(headers)) return respond(c, problem("upgrade-required", "connect with a WebSocket"), { upgrade: "websocket" });
-    const opened = await c.env.STATS_HUBS.getByName(c.var.caller.tenant).fetch(c.req.raw);
+    const opened = await statsHubActor(c.env, c.var.caller.tenant).fetch(c.req.raw);
     if (!opened.webSocket || !protocolsOf(headers).includes(SOCKET_PROTOCOL)) return opened as Opened;
     // A client that offered protocols hangs up unless one of them is chosen; the one with the key must not come back.
     const chosen = { "sec-websocket-protocol": SOCKET_PROTOCOL };

@@ -1,5 +1,7 @@
 /** Stock, as warehouses report it. What an order does to it goes through the inventory port, never through here. */
+
 import { z } from "zod";
+import { stockActor } from "../actors/addresses.ts";
 import { Sku } from "../contract/order.ts";
 import { IdempotencyKey } from "../contract/primitives.ts";
 import { StockView } from "../contract/views.ts";
@@ -24,7 +26,7 @@ stock.openapi(
   }),
   async (c) => {
     const { sku } = c.req.valid("param");
-    const level = await c.env.INVENTORY.getByName(`${c.var.caller.tenant}/${sku}`).stock();
+    const level = await stockActor(c.env, c.var.caller.tenant, sku).stock();
     return c.json(
       { sku, tracked: level !== null, onHand: level?.onHand ?? 0, available: level?.available ?? 0, reserved: level?.reserved ?? 0 },
       200,
@@ -50,7 +52,7 @@ stock.openapi(
   async (c) => {
     const { sku } = c.req.valid("param");
     const receipt = { receiptId: c.req.valid("header")["idempotency-key"], quantity: c.req.valid("json").quantity };
-    const answer = await c.env.INVENTORY.getByName(`${c.var.caller.tenant}/${sku}`).receive(receipt);
+    const answer = await stockActor(c.env, c.var.caller.tenant, sku).receive(receipt);
     if (answer.outcome === "refused")
       return respond(c, problem("invalid-request", `the receipt was refused: ${answer.refusal.reason}`, { refusal: answer.refusal }));
     const { onHand, available, reserved } = answer.level;

@@ -1,6 +1,6 @@
 /** Tenants' profiles: reading them, changing them, and who changed them when and why. What is put here is for orders that come after it. */
 import { z } from "zod";
-import type { Changed, VersionEntry } from "../actors/tenant-actor.ts";
+import { tenantActor } from "../actors/addresses.ts";
 import { Tenant } from "../contract/primitives.ts";
 import { type ProfileVersion, PutProfile, TenantVersions, TenantView } from "../contract/profile.ts";
 import { DEFAULT_PROFILE, unmetBy } from "../tenants/profile.ts";
@@ -37,7 +37,7 @@ tenants.openapi(
     const { tenant } = c.req.valid("param");
     const { caller } = c.var;
     if (!caller.scopes.includes("platform") && caller.tenant !== tenant) return respond(c, problem("not-found", NOTHING));
-    return shown(c, tenant, (await actor(c, tenant).current()) as ProfileVersion | null);
+    return shown(c, tenant, await actor(c, tenant).current());
   },
 );
 
@@ -65,7 +65,7 @@ tenants.openapi(
       return respond(c, invalidFields(flaws.map(({ pointer, detail }) => ({ pointer: `/profile${pointer}`, detail }))));
     }
     const ifVersion = versionsIn(c.req.valid("header")["if-match"]);
-    const changed = (await actor(c, tenant).put({ profile, reason, by: c.var.caller.name, ifVersion })) as Changed;
+    const changed = await actor(c, tenant).put({ profile, reason, by: c.var.caller.name, ifVersion });
     profiles.forget(tenant);
     if (changed.outcome === "stale") {
       const { version } = changed;
@@ -99,7 +99,7 @@ tenants.openapi(
     const { tenant } = c.req.valid("param");
     const { before = Number.MAX_SAFE_INTEGER, limit } = c.req.valid("query");
     // One more than asked for tells whether there are older ones.
-    const found = (await actor(c, tenant).versions(before, limit + 1)) as VersionEntry[];
+    const found = await actor(c, tenant).versions(before, limit + 1);
     const page = found.slice(0, limit);
     const versions = page.map(({ at, ...entry }) => ({ ...entry, at: new Date(at).toISOString() }));
     return c.json({ versions, nextBefore: found.length > limit ? (page.at(-1)?.version ?? null) : null }, 200);
@@ -117,14 +117,14 @@ tenants.openapi(
   }),
   async (c) => {
     const { tenant, version } = c.req.valid("param");
-    const found = (await actor(c, tenant).version(version)) as ProfileVersion | null;
+    const found = await actor(c, tenant).version(version);
     return found ? c.json(viewOf(tenant, found), 200) : respond(c, problem("not-found", "there is no such version"));
   },
 );
 
 const NOTHING = "there is nothing of this name";
 
-const actor = (c: Call, tenant: string) => c.env.TENANTS.getByName(tenant);
+const actor = (c: Call, tenant: string) => tenantActor(c.env, tenant);
 
 const deploymentOf = (env: Call["env"]) => ({
   hasSecret: (name: string) => typeof (env as unknown as Record<string, unknown>)[name] === "string",

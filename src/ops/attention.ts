@@ -2,7 +2,7 @@
  * The list of what needs a person now, worst first, each item with the requests that help. It only reads. A source that does
  * not answer is named and left out, because at three in the morning half a list is better than none.
  */
-import type { BreakerView } from "../actors/breaker-actor.ts";
+import { type BreakerView, breakerActor } from "../actors/addresses.ts";
 import type { AttentionItem, AttentionList, Severity } from "../contract/ops.ts";
 import { type CauseClass, ProviderName } from "../contract/order.ts";
 import { HOLD_MS } from "../domain/progress.ts";
@@ -64,8 +64,8 @@ export async function attentionOf(env: Env, tenant: string, at: number): Promise
 }
 
 /** A provider's breaker as it is now; rejects when its actor does not answer in time. */
-export async function breakerOf(env: Env, provider: ProviderName): Promise<BreakerView> {
-  return (await within(BREAKER_DEADLINE_MS, `the breaker of ${provider}`, env.BREAKERS.getByName(provider).view())) as BreakerView;
+export function breakerOf(env: Env, provider: ProviderName): Promise<BreakerView> {
+  return within(BREAKER_DEADLINE_MS, `the breaker of ${provider}`, breakerActor(env, provider).view());
 }
 
 const TROUBLE: Readonly<Record<CauseClass, { readonly severity: Severity; readonly because: string }>> = {

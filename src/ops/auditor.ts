@@ -2,6 +2,7 @@
  * Compares orders with their journals: the history's rows, the counters' contributions and the providers' ledgers. It only
  * reads. It remembers which providers and orders did not answer, because a comparison that was not made must not look passed.
  */
+import { orderActor, stockActor } from "../actors/addresses.ts";
 import { ProviderName } from "../contract/order.ts";
 import { OrderId } from "../contract/primitives.ts";
 import type { Contribution } from "../domain/counters.ts";
@@ -46,7 +47,7 @@ export class Auditor {
     this.#env = env;
     this.#tenant = tenant;
     this.#at = at;
-    this.#ledgers = ledgerReadersFrom(env);
+    this.#ledgers = ledgerReadersFrom(env, (owner, sku) => stockActor(env, owner, sku));
   }
 
   /** Chooses the ledgers to read. A provider whose breaker is not closed is left alone and counts as unanswered. */
@@ -85,7 +86,7 @@ export class Auditor {
   }
 
   async #read(orderId: string): Promise<OrderState | null> {
-    const asked = this.#env.ORDERS.getByName(orderId).view(this.#tenant) as Promise<OrderState | null>;
+    const asked = orderActor(this.#env, orderId).view(this.#tenant);
     return within(ACTOR_DEADLINE_MS, "reading an order", asked);
   }
 

@@ -3,7 +3,9 @@
  * with the orders that the history has in a period. When the history has fewer orders than were counted, it goes on with those
  * that the history has lost. A repair writes history and counters only; what is wrong at a provider or in stock is for a person.
  */
+
 import { z } from "zod";
+import { counterActors, statsHubActor, statsShardActor } from "../actors/addresses.ts";
 import { ProviderName, type Refusal } from "../contract/order.ts";
 import { Millis, OrderId } from "../contract/primitives.ts";
 import type { Difference, Reconcile, Reconciliation } from "../contract/reconciliation.ts";
@@ -160,7 +162,7 @@ async function historyPage(
   );
   const last = page.at(-1);
   if (last && rows.length > limit) return { audits, next: { phase: "history", placedAt: last.placedAt, orderId: last.orderId } };
-  const [kept, { submitted }] = await Promise.all([countOrdersOf(env.HISTORY, tenant), env.STATS_HUBS.getByName(tenant).snapshot()]);
+  const [kept, { submitted }] = await Promise.all([countOrdersOf(env.HISTORY, tenant), statsHubActor(env, tenant).snapshot()]);
   return { audits, next: kept < submitted ? { phase: "counters", shard: 0, orderId: "" } : null };
 }
 
@@ -172,12 +174,8 @@ async function lostPage(
   period: Period,
   { shard, orderId }: Start & { phase: "counters" },
 ): Promise<Page> {
-  const actor = env.STATS_SHARDS.getByName(`${tenant}/${shard}`);
-  const counted = await within(
-    ACTOR_DEADLINE_MS,
-    "walking the counters",
-    actor.contributionsAfter(orderId, WALK) as Promise<Map<string, Contribution>>,
-  );
+  const actor = statsShardActor(env, tenant, shard);
+  const counted = await within(ACTOR_DEADLINE_MS, "walking the counters", actor.contributionsAfter(orderId, WALK));
   const missing = await missingOrders(env.HISTORY, [...counted.keys()]);
   const audits = await auditor.all(missing.map((id) => ({ orderId: id, shown: { history: null, counters: counted.get(id) ?? null } })));
   const lost = audits.filter(({ state }) => state === null || (state.placedAt >= period.from && state.placedAt < period.to));
@@ -190,7 +188,7 @@ async function countedFor(env: Env, tenant: string, orderIds: readonly string[])
   const shards = [...Map.groupBy(orderIds, shardOf)];
   const answers = await Promise.all(
     shards.map(([shard, own]) => {
-      const asked = env.STATS_SHARDS.getByName(`${tenant}/${shard}`).contributionsOf(own) as Promise<Map<string, Contribution>>;
+      const asked = statsShardActor(env, tenant, shard).contributionsOf(own);
       return within(ACTOR_DEADLINE_MS, "reading the counters", asked);
     }),
   );
@@ -203,7 +201,7 @@ async function countedFor(env: Env, tenant: string, orderIds: readonly string[])
  */
 async function repairAll(env: Env, tenant: string, audits: readonly Audit[]): Promise<Set<string>> {
   const rebuilt = await Promise.all(
-    projectionsOf(env).map(async (projection) => {
+    projectionsOf(env, counterActors(env)).map(async (projection) => {
       const orders = audits.flatMap(({ state, shown, findings }) =>
         state !== null && findings.some(({ subject }) => subject === projection.name)
           ? [{ order: summarize(state), seen: shown[projection.name]?.version ?? null }]

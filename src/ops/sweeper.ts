@@ -4,6 +4,7 @@
  * change, and does nothing to a healthy order. A sweep is bounded; the next one goes on with the rest.
  */
 
+import { orderActor } from "../actors/addresses.ts";
 import type { SweepReport } from "../contract/ops.ts";
 import { type OrderStatus, TrackName } from "../contract/order.ts";
 import { HOLD_MS } from "../domain/progress.ts";
@@ -74,7 +75,7 @@ const FOUND: Readonly<Record<Poked, Found>> = {
 
 async function poke(env: Env, tenant: string, { orderId, version }: OverdueOrder): Promise<Found> {
   try {
-    const poked = (await within(POKE_DEADLINE_MS, "poking an order", env.ORDERS.getByName(orderId).poke(version))) as Poked | null;
+    const poked = await within(POKE_DEADLINE_MS, "poking an order", orderActor(env, orderId).poke(version));
     if (poked !== "healthy") log.warn("sweep.found", { orderId, tenant, found: poked ?? "unknown_order", version });
     return poked === null ? "unreachable" : FOUND[poked];
   } catch (error) {

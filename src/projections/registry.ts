@@ -2,17 +2,17 @@
  * The registry of projections: what is fed by the queue of order events. The history is the last, as the watermark by which
  * orders settle. A projection that may lag behind the others belongs on a queue of its own, since it would hold up the watermark.
  */
-import { type CounterRooms, countersProjection } from "./counters/projection.ts";
+import { type CounterActors, countersProjection } from "./counters/projection.ts";
 import { historyProjection } from "./history/projector.ts";
 import type { Projection } from "./projection.ts";
 
-/** The bindings that the projections write to. */
-export interface ProjectionBindings extends CounterRooms {
+/** The bindings that the projections write to, besides the actors of the counters. */
+export interface ProjectionBindings {
   readonly HISTORY: D1Database;
   readonly METER?: string;
 }
 
-export const projectionsOf = (bindings: ProjectionBindings): readonly Projection[] => [
-  countersProjection(bindings),
+export const projectionsOf = (bindings: ProjectionBindings, counters: CounterActors): readonly Projection[] => [
+  countersProjection(counters),
   historyProjection(bindings),
 ];

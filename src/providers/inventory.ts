@@ -24,10 +24,8 @@ export interface SkuRecord {
   reservationOf(orderId: string): Promise<Reservation | null>;
 }
 
-export interface StockRoom {
-  /** @param name `<tenant>/<sku>`. Called anew for each request, because a stub that threw once may stay broken. */
-  getByName(name: string): SkuStock;
-}
+/** Where the stock of a SKU is. Called anew for each request, because a stub that threw once may stay broken. */
+export type StockOf<Stock = SkuStock> = (tenant: string, sku: string) => Stock;
 
 /** Actors called at a time for one order. An order of 1,000 lines takes 50 rounds and does not crowd out other orders. */
 const MAX_CONCURRENT_SKUS = 20;
@@ -38,28 +36,28 @@ const LEDGER_DEADLINE_MS = 5_000;
 /** An overloaded actor rejects requests, and a retry within a second would only add to its load. */
 const OVERLOAD_PAUSE_MS = 1_000;
 
-export function inventoryProvider(stockRoom: StockRoom): Provider {
+export function inventoryProvider(stockOf: StockOf): Provider {
   return bounded(async (call) => {
     switch (call.step) {
       case "reserve":
-        return reserve(stockRoom, call);
+        return reserve(stockOf, call);
       case "commit":
-        return settle(stockRoom, call, (stock, { orderId }) => stock.commit(orderId));
+        return settle(stockOf, call, (stock, { orderId }) => stock.commit(orderId));
       case "release":
-        return settle(stockRoom, call, (stock, { orderId }) => stock.release(orderId));
+        return settle(stockOf, call, (stock, { orderId }) => stock.release(orderId));
       default:
         throw new Error(`${call.step} is no step of the inventory`);
     }
   });
 }
 
-async function reserve(stockRoom: StockRoom, call: ProviderCall): Promise<ProviderAnswer> {
+async function reserve(stockOf: StockOf, call: ProviderCall): Promise<ProviderAnswer> {
   const items = itemsOf(call.order.lines);
-  const visit = await visitAll(stockRoom, call, items, (stock, { orderId }, { quantity }) => stock.reserve(orderId, quantity));
+  const visit = await visitAll(stockOf, call, items, (stock, { orderId }, { quantity }) => stock.reserve(orderId, quantity));
   if (visit.refusals.length === 0) return failureOf(visit) ?? succeeded({ tracked: visit.done });
   const untracked = new Set(visit.untracked);
   const held = items.filter(({ sku }) => !untracked.has(sku));
-  const undone = await visitAll(stockRoom, call, held, (stock, { orderId }) => stock.withdraw(orderId));
+  const undone = await visitAll(stockOf, call, held, (stock, { orderId }) => stock.withdraw(orderId));
   return failureOf(undone) ?? refusalOf(visit.refusals);
 }
 
@@ -69,19 +67,19 @@ function concerned({ order, facts }: Pick<ProviderCall, "order" | "facts">): Ite
   return itemsOf(order.lines).filter(({ sku }) => tracked === undefined || tracked.includes(sku));
 }
 
-async function settle(stockRoom: StockRoom, call: ProviderCall, ask: Ask): Promise<ProviderAnswer> {
-  const visit = await visitAll(stockRoom, call, concerned(call), ask);
+async function settle(stockOf: StockOf, call: ProviderCall, ask: Ask): Promise<ProviderAnswer> {
+  const visit = await visitAll(stockOf, call, concerned(call), ask);
   return failureOf(visit) ?? (visit.refusals.length > 0 ? refusalOf(visit.refusals) : succeeded());
 }
 
 const OPERATION_OF: Readonly<Record<Reservation["status"], string>> = { reserved: "reserve", committed: "commit", released: "release" };
 
 /** The ledger of the embedded stock: the reservation of the order at each of its SKUs. */
-export function inventoryLedgerReader(stockRoom: { getByName(name: string): SkuRecord }): LedgerReader {
+export function inventoryLedgerReader(stockOf: StockOf<SkuRecord>): LedgerReader {
   return async (asked) => {
     const { tenant, orderId } = asked.order;
     const read = inRounds(concerned(asked), async ({ sku }): Promise<LedgerEntry[]> => {
-      const reservation = await stockRoom.getByName(`${tenant}/${sku}`).reservationOf(orderId);
+      const reservation = await stockOf(tenant, sku).reservationOf(orderId);
       return reservation === null ? [] : [{ operation: OPERATION_OF[reservation.status], sku, quantity: reservation.quantity }];
     });
     try {
@@ -106,12 +104,12 @@ interface Visit {
  * Calls the SKUs in rounds and stops after a round with a refusal or an error, because the answer is known then. Results keep
  * the order of the lines.
  */
-async function visitAll(stockRoom: StockRoom, { order, signal }: ProviderCall, items: readonly Item[], ask: Ask): Promise<Visit> {
+async function visitAll(stockOf: StockOf, { order, signal }: ProviderCall, items: readonly Item[], ask: Ask): Promise<Visit> {
   const visit: Visit = { done: [], untracked: [], refusals: [], errors: [] };
   for (let start = 0; start < items.length; start += MAX_CONCURRENT_SKUS) {
     if (signal.aborted || visit.refusals.length > 0 || visit.errors.length > 0) break;
     const round = items.slice(start, start + MAX_CONCURRENT_SKUS);
-    const asked = await Promise.allSettled(round.map(async (item) => ask(stockRoom.getByName(`${order.tenant}/${item.sku}`), order, item)));
+    const asked = await Promise.allSettled(round.map(async (item) => ask(stockOf(order.tenant, item.sku), order, item)));
     for (const [index, { sku }] of round.entries()) {
       const said = asked[index];
       if (said?.status !== "fulfilled") visit.errors.push(said?.reason);

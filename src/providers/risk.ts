@@ -16,10 +16,7 @@ export interface Velocity {
   record(orderId: string, at: number): Promise<number>;
 }
 
-export interface VelocityRoom {
-  /** @param name `<tenant>/<customer>` */
-  getByName(name: string): Velocity;
-}
+export type VelocityOf = (tenant: string, customer: string) => Velocity;
 
 /** A call of an actor takes milliseconds. A screening that waits longer than this only delays the order. */
 const VELOCITY_TIMEOUT_MS = 1_000;
@@ -30,18 +27,18 @@ export interface RiskOptions {
   readonly now?: () => number;
 }
 
-export function riskProvider(velocity: VelocityRoom, { limits = RISK_LIMITS, now = clock }: RiskOptions = {}): Provider {
+export function riskProvider(velocityOf: VelocityOf, { limits = RISK_LIMITS, now = clock }: RiskOptions = {}): Provider {
   return bounded(async (call) => {
-    const flags = screenOrder(call.order, await recentOrders(velocity, call, now()), limits);
+    const flags = screenOrder(call.order, await recentOrders(velocityOf, call, now()), limits);
     return succeeded(flags.length > 0 ? { flags } : {});
   });
 }
 
-async function recentOrders(velocity: VelocityRoom, { order, step, signal }: ProviderCall, at: number): Promise<number> {
+async function recentOrders(velocityOf: VelocityOf, { order, step, signal }: ProviderCall, at: number): Promise<number> {
   const { id } = order.customer;
   if (id === undefined) return 0;
   try {
-    return await within(VELOCITY_TIMEOUT_MS, signal, () => velocity.getByName(`${order.tenant}/${id}`).record(order.orderId, at));
+    return await within(VELOCITY_TIMEOUT_MS, signal, () => velocityOf(order.tenant, id).record(order.orderId, at));
   } catch (error) {
     log.warn("risk.velocity_unknown", { orderId: order.orderId, step, detail: quoted(error) });
     return 0;

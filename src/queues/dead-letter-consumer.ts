@@ -2,6 +2,7 @@
  * The consumer of `orders-dead-letter`: parks the orders that can go no further by themselves. An order whose retries are used
  * up sends a letter with its cause. The platform sends a bare hint when every delivery of that hint has failed.
  */
+import { orderActor } from "../actors/addresses.ts";
 import { DeadLetter } from "../contract/messages.ts";
 import type { Cause } from "../contract/order.ts";
 import type { Env } from "../env.ts";
@@ -17,7 +18,7 @@ export async function consumeDeadLetters(batch: MessageBatch<unknown>, env: Env)
     DeadLetter,
     { failed: "hint.failed", poison: "dead_letter.poison" },
     async ({ orderId, cause = UNDELIVERABLE }) => {
-      const status = await env.ORDERS.getByName(orderId).quarantine(cause);
+      const status = await orderActor(env, orderId).quarantine(cause);
       if (status === null) log.warn("order.unknown", { orderId, queue: batch.queue });
       else log.info("dead_letter.handled", { orderId, status, step: cause.step, cause: cause.class });
       return "ack";

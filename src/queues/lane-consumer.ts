@@ -1,4 +1,5 @@
 /** The consumer of a lane: each hint makes its order's actor advance. Every lane has a queue and a consumer of its own in wrangler.toml. */
+import { orderActor } from "../actors/addresses.ts";
 import { Hint } from "../contract/messages.ts";
 import type { Env } from "../env.ts";
 import { log } from "../platform/log.ts";
@@ -11,8 +12,7 @@ export async function consumeLane(batch: MessageBatch<unknown>, env: Env): Promi
     Hint,
     { failed: "hint.failed", poison: "hint.poison" },
     async ({ orderId, priority, trace, probe }, attempt) => {
-      // A stub that threw once may stay broken, so every delivery takes a new one.
-      const result = await env.ORDERS.getByName(orderId).advance({ priority, attempt, probe });
+      const result = await orderActor(env, orderId).advance({ priority, attempt, probe });
       if (result === null) {
         log.warn("order.unknown", { orderId, queue: batch.queue, trace });
         return "ack";

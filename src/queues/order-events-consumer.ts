@@ -3,13 +3,15 @@
  * projection has its order, and retried otherwise. Nothing is thrown and no whole delivery is retried, so one tenant's
  * trouble does not reach another's messages.
  */
+import { counterActors } from "../actors/addresses.ts";
 import { OrderChanged } from "../contract/messages.ts";
+import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
 import { recordDeadLetter } from "../projections/history/dead-letters.ts";
 import { feed, newestChanges } from "../projections/projection.ts";
-import { type ProjectionBindings, projectionsOf } from "../projections/registry.ts";
+import { projectionsOf } from "../projections/registry.ts";
 import { backoffSeconds } from "./delivery.ts";
 
 /** What the queue bills for an acknowledged message: its write, read and delete. The actor that sent it does not count the write. */
@@ -18,14 +20,14 @@ const OPERATIONS_PER_MESSAGE = 3;
 const OPERATIONS_PER_RETRY = 1;
 
 /** Handles one batch. Resolves when each of its messages is acknowledged or marked for retry. */
-export async function consumeOrderEvents(batch: MessageBatch<unknown>, bindings: ProjectionBindings): Promise<void> {
+export async function consumeOrderEvents(batch: MessageBatch<unknown>, env: Env): Promise<void> {
   const startedAt = now();
-  const meter = new Meter("order-events", bindings);
+  const meter = new Meter("order-events", env);
   const settle = settler(meter);
   const { readable, poison } = parseAll(batch.messages);
   const [, { durable, rowsWritten }] = await Promise.all([
-    Promise.all([...poison].map(async ([message, cause]) => settle(message, await keepPoison(message, batch.queue, cause, bindings)))),
-    feed(projectionsOf(bindings), newestChanges([...readable.values()])),
+    Promise.all([...poison].map(async ([message, cause]) => settle(message, await keepPoison(message, batch.queue, cause, env)))),
+    feed(projectionsOf(env, counterActors(env)), newestChanges([...readable.values()])),
   ]);
   for (const [message, { order }] of readable) settle(message, durable.has(order.orderId));
   if (durable.size > 0) {
@@ -55,12 +57,7 @@ function parseAll(messages: readonly Message[]) {
 }
 
 /** Records a poison message as a dead letter, since no later delivery of it can be read either. True once it is recorded. */
-async function keepPoison(
-  { id, body, timestamp }: Message,
-  queue: string,
-  cause: string,
-  { HISTORY }: Pick<ProjectionBindings, "HISTORY">,
-): Promise<boolean> {
+async function keepPoison({ id, body, timestamp }: Message, queue: string, cause: string, { HISTORY }: Env): Promise<boolean> {
   log.error("events.poison", { queue, messageId: id, cause });
   try {
     await recordDeadLetter(HISTORY, { id, queue, cause, body, receivedAt: timestamp.getTime() });

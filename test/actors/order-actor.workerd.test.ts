@@ -77,7 +77,7 @@ describe("When nothing was ever placed", () => {
     await stub().place(order);
     expect(await stub().view("other")).toBeNull();
     expect(await stub().events("other")).toBeNull();
-    expect(await stub().cancel("other", "mallory")).toBeNull();
+    expect(await stub().command("other", { type: "CancelOrder", by: "mallory" })).toBeNull();
     expect(await stub().view("shop")).toMatchObject({ status: "accepted" });
   });
 });
@@ -192,11 +192,13 @@ describe("When an order is cancelled", () => {
     const { order, stub } = await newOrder();
     await stub().place(order);
     await stub().advance(first);
-    expect(await stub().cancel("shop", "ada", "changed my mind")).toMatchObject({ state: { status: "cancelling" } });
+    expect(await stub().command("shop", { type: "CancelOrder", by: "ada", reason: "changed my mind" })).toMatchObject({
+      state: { status: "cancelling" },
+    });
     expect(await stub().advance(first)).toEqual({ status: "cancelled", retryAfterMs: null });
     const after = await journalOf(stub());
     expect(typesOf(after).slice(-1)).toEqual(["OrderCancelled"]);
-    expect(await stub().cancel("shop", "ada")).toMatchObject({ state: { status: "cancelled" } });
+    expect(await stub().command("shop", { type: "CancelOrder", by: "ada" })).toMatchObject({ state: { status: "cancelled" } });
     expect(await journalOf(stub())).toEqual(after);
   });
 });

@@ -1,7 +1,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { KEEP_MS, type RedriveActor, type RedriveOrders } from "../../src/actors/redrive-actor.ts";
+import type { RedriveOrders } from "../../src/actors/addresses.ts";
+import { KEEP_MS, type RedriveActor } from "../../src/actors/redrive-actor.ts";
 import type { RedriveJobView } from "../../src/contract/quarantine.ts";
 import { OUTAGE, parkOrder, placeOrder, stateOf, stubOf } from "../support/http.ts";
 
@@ -73,7 +74,7 @@ describe("A redrive", { timeout: 30_000 }, () => {
 
   it("skips orders that are no longer parked", async () => {
     const [cancelled, good] = await many(2);
-    await stubOf(cancelled ?? "").cancel(TENANT, "shop");
+    await stubOf(cancelled ?? "").command(TENANT, { type: "CancelOrder", by: "shop" });
     const moving = await placeOrder(TENANT);
     await stubOf(moving).advance({ priority: "standard", attempt: 1 });
     await stubOf(cancelled ?? "").advance({ priority: "standard", attempt: 1 });

@@ -1,6 +1,7 @@
 /** Every adapter against the one contract, in the real runtime; the HTTP adapter here meets the protocol in process. */
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import { stockActor, velocityActor } from "../../src/actors/addresses.ts";
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Step, UndoStep } from "../../src/contract/order.ts";
 import type { StockAnswer } from "../../src/domain/inventory.ts";
@@ -18,15 +19,17 @@ import { DECLINED_TOKEN, ProviderLedger } from "./ledger.ts";
 
 let skus = 0;
 const freshSku = () => `CONTRACT-${++skus}`;
-const level = (sku: string) => env.INVENTORY.getByName(`acme/${sku}`).stock();
-const stock = (sku: string, quantity: number) => env.INVENTORY.getByName(`acme/${sku}`).receive({ receiptId: "first", quantity });
+const stockOf = (tenant: string, sku: string) => stockActor(env, tenant, sku);
+const velocityOf = (tenant: string, customer: string) => velocityActor(env, tenant, customer);
+const level = (sku: string) => stockOf("acme", sku).stock();
+const stock = (sku: string, quantity: number) => stockOf("acme", sku).receive({ receiptId: "first", quantity });
 const lineOf = (sku: string, quantity: number) => ({ sku, quantity, unitPrice: 1 });
 
 const never = () => new Promise<never>(() => {});
 const fails = () => Promise.reject(new Error("Network connection lost."));
 const roomOf = (answer: () => Promise<never>) => {
   const sku: SkuStock = { reserve: answer, commit: answer, release: answer, withdraw: answer };
-  return { getByName: () => sku };
+  return () => sku;
 };
 
 providerContract("The payment sandbox", () => ({
@@ -53,7 +56,7 @@ const STOCKED = 10;
 const TAKEN = 8;
 const stockedSkus = new Map<string, Promise<unknown>>();
 providerContract("The embedded inventory", () => {
-  const provider = inventoryProvider(env.INVENTORY);
+  const provider = inventoryProvider(stockOf);
   return {
     provider: async (call) => {
       for (const { sku } of call.order.lines) await stockedSkus.get(sku);
@@ -96,7 +99,7 @@ providerContract("The email adapter", () => ({
 }));
 
 providerContract("The risk screening", () => ({
-  provider: riskProvider(env.VELOCITY),
+  provider: riskProvider(velocityOf),
   steps: ["screen"],
   undo: [],
   order: () => orderOf({ customer: { id: `contract-${crypto.randomUUID()}` } }),
@@ -163,7 +166,7 @@ describe("The HTTP adapter in the real runtime", () => {
 });
 
 describe("The embedded inventory over several SKUs", () => {
-  const provider = inventoryProvider(env.INVENTORY);
+  const provider = inventoryProvider(stockOf);
   const orderFor = (...lines: [string, number][]) => orderOf({ lines: lines.map(([sku, quantity]) => lineOf(sku, quantity)) });
 
   it("says which SKUs are tracked, and commits and releases no others", async () => {
@@ -173,11 +176,9 @@ describe("The embedded inventory over several SKUs", () => {
     const reserved = await provider(callOf("reserve", { order }));
     expect(reserved).toEqual({ outcome: "succeeded", facts: { tracked: [tracked] } });
     const asked: string[] = [];
-    const watched = inventoryProvider({
-      getByName(name) {
-        asked.push(name);
-        return env.INVENTORY.getByName(name);
-      },
+    const watched = inventoryProvider((tenant, sku) => {
+      asked.push(`${tenant}/${sku}`);
+      return stockOf(tenant, sku);
     });
     const facts = { reserve: { tracked: [tracked] } };
     await watched(callOf("commit", { order, facts }));
@@ -207,7 +208,7 @@ describe("The embedded inventory over several SKUs", () => {
       const ask = () => new Promise<StockAnswer>((resolve) => setTimeout(() => resolve(answer), ms));
       return { reserve: ask, commit: ask, release: ask, withdraw: ask };
     };
-    const slowFirst = inventoryProvider({ getByName: (name) => answering(name, name.endsWith("A") ? 50 : 0) });
+    const slowFirst = inventoryProvider((_, sku) => answering(sku, sku === "A" ? 50 : 0));
     const { refusal } = (await slowFirst(callOf("reserve", { order: orderFor(["A", 1], ["B", 1]) }))) as { refusal: { detail: string } };
     expect(refusal.detail).toMatch(/A: .*; .*B: /);
   });
@@ -218,9 +219,9 @@ describe("The embedded inventory over several SKUs", () => {
     await stock(scarce, 1);
     const order = orderFor([first, 1], [scarce, 2]);
     await provider(callOf("reserve", { order }));
-    await env.INVENTORY.getByName(`acme/${scarce}`).receive({ receiptId: "second", quantity: 10 });
+    await stockOf("acme", scarce).receive({ receiptId: "second", quantity: 10 });
     for (const sku of [first, scarce]) {
-      expect(await env.INVENTORY.getByName(`acme/${sku}`).reserve(order.orderId, 1)).toMatchObject({ refusal: { reason: "released" } });
+      expect(await stockOf("acme", sku).reserve(order.orderId, 1)).toMatchObject({ refusal: { reason: "released" } });
     }
   });
 
@@ -234,11 +235,9 @@ describe("The embedded inventory over several SKUs", () => {
       open--;
       return { outcome: "done" } as const;
     };
-    const many = inventoryProvider({
-      getByName(name) {
-        asked.add(name);
-        return { reserve, commit: reserve, release: reserve, withdraw: reserve };
-      },
+    const many = inventoryProvider((tenant, sku) => {
+      asked.add(`${tenant}/${sku}`);
+      return { reserve, commit: reserve, release: reserve, withdraw: reserve };
     });
     const lines = Array.from({ length: 1_000 }, (_, line) => lineOf(`L${line}`, 1));
     expect(await many(callOf("reserve", { order: orderOf({ lines }) }))).toMatchObject({ outcome: "succeeded" });
@@ -255,7 +254,7 @@ describe("The embedded inventory over several SKUs", () => {
       return { outcome: "done" } as const;
     };
     const lines = Array.from({ length: 100 }, (_, line) => lineOf(`L${line}`, 1));
-    const room = { getByName: () => ({ reserve: slow, commit: slow, release: slow, withdraw: slow }) };
+    const room = () => ({ reserve: slow, commit: slow, release: slow, withdraw: slow });
     const answer = await inventoryProvider(room)(callOf("reserve", { order: orderOf({ lines }), signal: abort.signal }));
     expect(answer).toMatchObject({ outcome: "failed", failure: "unknown" });
     expect(asked).toBe(20);
@@ -270,15 +269,15 @@ describe("The embedded inventory over several SKUs", () => {
 
 describe("The providers of a deployment", () => {
   it("are the embedded ones where no address is configured, and the company's own where one is", async () => {
-    const embedded = providersFrom(env);
+    const embedded = providersFrom(env, { stockOf, velocityOf });
     expect(await embedded.payment(callOf("authorize"))).toMatchObject({ facts: { reference: expect.stringMatching(/^pay_/) } });
     // An address that is none: that it is complained about shows that the sandbox is not asked any more.
-    const own = providersFrom({ ...env, PAYMENT_URL: "nowhere" });
+    const own = providersFrom({ ...env, PAYMENT_URL: "nowhere" }, { stockOf, velocityOf });
     expect(await own.payment(callOf("authorize"))).toMatchObject({ failure: "poison", detail: expect.stringContaining("payment") });
     expect(await own.fulfilment(callOf("route"))).toMatchObject({ outcome: "succeeded" });
   });
 
   it("do not start with a fault that is misspelt", () => {
-    expect(() => providersFrom({ ...env, SANDBOX_FAULTS: '{"payment":{"transeint":1}}' })).toThrow();
+    expect(() => providersFrom({ ...env, SANDBOX_FAULTS: '{"payment":{"transeint":1}}' }, { stockOf, velocityOf })).toThrow();
   });
 });

@@ -70,13 +70,13 @@ describe("A provider's ledger", () => {
 describe("The ledger of the embedded inventory", () => {
   const rooms = (held: Record<string, { quantity: number; status: "reserved" | "committed" | "released" }>) => {
     const visited: string[] = [];
-    const getByName = (name: string) => ({
+    const room = (tenant: string, sku: string) => ({
       reservationOf: async () => {
-        visited.push(name);
-        return held[name] ?? null;
+        visited.push(`${tenant}/${sku}`);
+        return held[`${tenant}/${sku}`] ?? null;
       },
     });
-    return { visited, room: { getByName } };
+    return { visited, room };
   };
 
   it("are those of the SKUs that the order found tracked", async () => {
@@ -96,7 +96,7 @@ describe("The ledger of the embedded inventory", () => {
   });
 
   it("are not known when an actor does not answer", async () => {
-    const room = { getByName: () => ({ reservationOf: () => Promise.reject(new Error("overloaded")) }) };
+    const room = () => ({ reservationOf: () => Promise.reject(new Error("overloaded")) });
     expect(await inventoryLedgerReader(room)(asked)).toMatchObject({ outcome: "unanswered" });
   });
 });

@@ -6,13 +6,11 @@ import { callOf, orderOf } from "./calls.ts";
 
 const counting = (record: (orderId: string, at: number) => Promise<number>) => {
   const names: string[] = [];
-  const room = {
-    getByName(name: string) {
-      names.push(name);
-      return { record };
-    },
+  const velocityOf = (tenant: string, customer: string) => {
+    names.push(`${tenant}/${customer}`);
+    return { record };
   };
-  return { names, provider: riskProvider(room, { now: () => 42 }) };
+  return { names, provider: riskProvider(velocityOf, { now: () => 42 }) };
 };
 
 afterEach(() => {

@@ -29,8 +29,8 @@ export class Projections {
     this.#context = context;
     this.hub = new Hub(context);
     const counters = countersProjection({
-      STATS_SHARDS: { getByName: (name) => this.#shard(name) },
-      STATS_HUBS: { getByName: () => ({ merge: async (reports) => this.hub.merge(reports) }) },
+      shard: (tenant, shard) => this.#shard(`${tenant}/${shard}`),
+      hub: () => ({ merge: async (reports) => this.hub.merge([...reports]) }),
     });
     this.#registry = [counters, this.#subscriber(), this.#historyProjection()];
   }

@@ -1,6 +1,5 @@
 /** Commands to one order. Each may be repeated, since one that already took effect changes nothing. */
 import { z } from "zod";
-import type { OrderActor } from "../../actors/order-actor.ts";
 import { Address, Customer, Payment } from "../../contract/order.ts";
 import { text } from "../../contract/primitives.ts";
 import { CommandReceipt, OrderView } from "../../contract/views.ts";
@@ -10,9 +9,6 @@ import { body, errors, json, route, router } from "../openapi.ts";
 import { problem, refused, respond } from "../problem.ts";
 import { commandReceiptOf, viewOf } from "../views.ts";
 import { actor, byId, hintOf, NO_ORDER } from "./shared.ts";
-
-/** The actor's answer as plain data: over RPC it arrives wrapped in a type that makes it disposable. */
-type Commanded = Awaited<ReturnType<OrderActor["command"]>>;
 
 export const commands = router();
 
@@ -81,7 +77,7 @@ function command<Body extends z.ZodType>(
   commands.openapi(contract, async (c) => {
     const { tenant, name: by, scopes } = c.var.caller;
     const wanted = toCommand(by, c.req.valid("json" as never) as z.infer<Body>);
-    const result = (await actor(c, c.req.param("id")).command(tenant, wanted)) as Commanded;
+    const result = await actor(c, c.req.param("id")).command(tenant, wanted);
     if (!result) return respond(c, problem("not-found", NO_ORDER));
     if (result.refusal) return respond(c, refused(result.refusal));
     c.executionCtx.waitUntil(sendHints(c.env, [hintOf(result.state.order, result.state.priority)]));

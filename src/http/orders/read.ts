@@ -1,11 +1,8 @@
 /** Reading orders. One order comes from its actor, strongly consistent; the list is history and trails by seconds. */
 import { z } from "zod";
-import type { Commit } from "../../contract/events.ts";
 import { OrderStatus, Priority } from "../../contract/order.ts";
 import { Cursor, text } from "../../contract/primitives.ts";
 import { DiagnosisView, OrderList, OrderView, Timeline } from "../../contract/views.ts";
-import type { Diagnosis } from "../../domain/diagnosis.ts";
-import type { OrderState } from "../../domain/order.ts";
 import { listOrders, MAX_PAGE_SIZE } from "../../projections/history/queries.ts";
 import { errors, json, route, router } from "../openapi.ts";
 import { orNull, problem, RETRY, respond } from "../problem.ts";
@@ -60,7 +57,7 @@ reading.openapi(
     responses: { 200: json(OrderView, "The order."), 304: { description: "Unchanged." }, ...errors(404) },
   }),
   async (c) => {
-    const state: OrderState | null = await actor(c, c.req.valid("param").id).view(c.var.caller.tenant);
+    const state = await actor(c, c.req.valid("param").id).view(c.var.caller.tenant);
     if (!state) return respond(c, problem("not-found", NO_ORDER));
     const etag = `"${state.version}"`;
     if (c.req.header("if-none-match") === etag) return c.body(null, 304, { etag });
@@ -79,7 +76,7 @@ reading.openapi(
   }),
   async (c) => {
     const { id } = c.req.valid("param");
-    const journal = (await actor(c, id).events(c.var.caller.tenant)) as Commit[] | null;
+    const journal = await actor(c, id).events(c.var.caller.tenant);
     return journal ? c.json(timelineOf(id, journal), 200) : respond(c, problem("not-found", NO_ORDER));
   },
 );
@@ -96,7 +93,7 @@ reading.openapi(
   }),
   async (c) => {
     const { id } = c.req.valid("param");
-    const diagnosis = (await actor(c, id).diagnosis(c.var.caller.tenant)) as Diagnosis | null;
+    const diagnosis = await actor(c, id).diagnosis(c.var.caller.tenant);
     return diagnosis ? c.json(diagnosisOf(id, diagnosis), 200) : respond(c, problem("not-found", NO_ORDER));
   },
 );

@@ -1,6 +1,6 @@
 /** Submitting orders, one or a batch. Both answer once the order is durable; its hint is sent after the answer. */
 import { z } from "zod";
-import type { Placement } from "../../actors/order-actor.ts";
+import type { Placement } from "../../actors/addresses.ts";
 import type { PlacedOrder } from "../../contract/events.ts";
 import type { Hint } from "../../contract/messages.ts";
 import { PlaceOrder, totalOf } from "../../contract/order.ts";

@@ -25,14 +25,12 @@ export interface CounterHub {
 }
 
 /** Where shards and hubs are found. Asked anew for each call, because a stub that threw once may be broken. */
-export interface CounterRooms {
-  /** @param name `<tenant>/<shard>` */
-  readonly STATS_SHARDS: { getByName(name: string): CounterShard };
-  /** @param name the tenant */
-  readonly STATS_HUBS: { getByName(name: string): CounterHub };
+export interface CounterActors {
+  shard(tenant: string, shard: number): CounterShard;
+  hub(tenant: string): CounterHub;
 }
 
-export function countersProjection({ STATS_SHARDS, STATS_HUBS }: CounterRooms): Projection {
+export function countersProjection(actors: CounterActors): Projection {
   /** Shards side by side, then one merge of those that answered. */
   async function countTenant(tenant: string, orders: OrderSummary[]): Promise<OrderSummary[]> {
     const shards = Map.groupBy(orders, (order) => shardOf(order.orderId));
@@ -40,7 +38,7 @@ export function countersProjection({ STATS_SHARDS, STATS_HUBS }: CounterRooms): 
     const reports = answers.filter((report) => report !== null);
     if (reports.length === 0) return [];
     try {
-      await within(COUNTING_DEADLINE_MS, "merging counters", STATS_HUBS.getByName(tenant).merge(reports));
+      await within(COUNTING_DEADLINE_MS, "merging counters", actors.hub(tenant).merge(reports));
     } catch (error) {
       log.error("events.failed", { projection: "counters", tenant, orders: orders.length, error: excerpt(error) });
       return [];
@@ -50,7 +48,7 @@ export function countersProjection({ STATS_SHARDS, STATS_HUBS }: CounterRooms): 
 
   async function countShard(tenant: string, shard: number, orders: OrderSummary[]): Promise<ShardReport | null> {
     try {
-      const counted = STATS_SHARDS.getByName(`${tenant}/${shard}`).apply(orders);
+      const counted = actors.shard(tenant, shard).apply(orders);
       return { shard, ...(await within(COUNTING_DEADLINE_MS, "counting", counted)) };
     } catch (error) {
       log.error("events.failed", { projection: "counters", tenant, shard, orders: orders.length, error: excerpt(error) });
@@ -73,9 +71,9 @@ export function countersProjection({ STATS_SHARDS, STATS_HUBS }: CounterRooms): 
     async rebuild(tenant, orders) {
       const shards = [...Map.groupBy(orders, ({ order }) => shardOf(order.orderId))];
       const reports = await Promise.all(
-        shards.map(async ([shard, own]) => ({ shard, ...(await STATS_SHARDS.getByName(`${tenant}/${shard}`).repair(own)) })),
+        shards.map(async ([shard, own]) => ({ shard, ...(await actors.shard(tenant, shard).repair(own)) })),
       );
-      if (reports.length > 0) await STATS_HUBS.getByName(tenant).merge(reports);
+      if (reports.length > 0) await actors.hub(tenant).merge(reports);
     },
   };
 }

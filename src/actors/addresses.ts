@@ -1,0 +1,232 @@
+/**
+ * Where the actors are: the one place that knows how each of them is named and what it can be asked. Each call here gives
+ * a stub of its own, since one that has thrown may be broken: ask for the address again before you try again.
+ */
+import type { Commit, PlacedOrder } from "../contract/events.ts";
+import type { Cause, OrderSummary, Priority, ProviderName } from "../contract/order.ts";
+import type { ProfileVersion, TenantProfile } from "../contract/profile.ts";
+import type { RedriveJobView, StartRedrive } from "../contract/quarantine.ts";
+import type { ShardReport, ShardTally, StatsSnapshot } from "../contract/stats.ts";
+import type { BreakerState } from "../domain/breaker.ts";
+import type { Contribution } from "../domain/counters.ts";
+import type { OrderCommand } from "../domain/decide.ts";
+import type { Diagnosis } from "../domain/diagnosis.ts";
+import type { Receipt, Reservation, Stock, StockAnswer, StockRefusal } from "../domain/inventory.ts";
+import type { OrderState } from "../domain/order.ts";
+import type { Admission } from "../domain/ports.ts";
+import type { CounterActors } from "../projections/counters/projection.ts";
+import type { JournaledOrder } from "../projections/projection.ts";
+import type { AdvanceResult, CommandResult, OrderRunner, PlaceResult, Poked } from "../runtime/order-runner.ts";
+
+/** What a class offers to be reached at an address: the same methods, which need not be asynchronous where they are. */
+export type Serves<Address> = {
+  [Method in keyof Address]: Address[Method] extends (...args: infer Args) => Promise<infer Result>
+    ? (...args: Args) => Result | Promise<Result>
+    : never;
+};
+
+interface Namespaces {
+  readonly ORDERS: DurableObjectNamespace;
+  readonly INVENTORY: DurableObjectNamespace;
+  readonly VELOCITY: DurableObjectNamespace;
+  readonly STATS_SHARDS: DurableObjectNamespace;
+  readonly STATS_HUBS: DurableObjectNamespace;
+  readonly BREAKERS: DurableObjectNamespace;
+  readonly REDRIVES: DurableObjectNamespace;
+  readonly TENANTS: DurableObjectNamespace;
+}
+type Has<Name extends keyof Namespaces> = Pick<Namespaces, Name>;
+
+/** Answers arrive in types of the platform's own, which only make them disposable. They are plain data, so they are typed as such. */
+const stub = <Address>(namespace: DurableObjectNamespace, name: string) => namespace.getByName(name) as unknown as Address;
+
+/** What became of a submission; whoever submitted knows the rest. */
+export interface Placement {
+  readonly outcome: PlaceResult["outcome"];
+  /** Milliseconds. */
+  readonly placedAt: number;
+  readonly priority: Priority;
+}
+
+/** One order. What asks for a tenant answers null when that tenant has no such order; the rest, when nobody has. */
+export interface OrderAddress {
+  /** Accepts the order or recognises a repeat. When this answers, the order is durable. */
+  place(order: PlacedOrder): Promise<Placement>;
+  /** Carries the order as far as it goes. */
+  advance(hint: Parameters<OrderRunner["advance"]>[0]): Promise<AdvanceResult | null>;
+  /** Carries out a command. */
+  command(tenant: string, command: OrderCommand): Promise<CommandResult | null>;
+  /** The order as it is now. */
+  view(tenant: string): Promise<OrderState | null>;
+  /** The journal. */
+  events(tenant: string): Promise<Commit[] | null>;
+  /** Why the order is where it is. */
+  diagnosis(tenant: string): Promise<Diagnosis | null>;
+  /**
+   * A look from outside at an order that should have moved: what was lost is restored.
+   * @param shown the version that the history shows
+   */
+  poke(shown: number): Promise<Poked | null>;
+  /** Parks the order; answers its status. */
+  quarantine(cause: Cause): Promise<string | null>;
+}
+
+export const orderActor = ({ ORDERS }: Has<"ORDERS">, orderId: string) => stub<OrderAddress>(ORDERS, orderId);
+
+/** Units of one SKU; `onHand` is always `available + reserved`. */
+export interface StockLevel extends Stock {
+  readonly onHand: number;
+}
+
+export type ReceiveAnswer =
+  | { readonly outcome: "received"; readonly level: StockLevel }
+  | { readonly outcome: "refused"; readonly refusal: StockRefusal | { readonly reason: "receipt_conflict"; readonly quantity: number } };
+
+/** The stock of one SKU of a tenant. */
+export interface StockAddress {
+  /** Null for a SKU that was never stocked. */
+  stock(): Promise<StockLevel | null>;
+  /** What an order holds or held here; null when it never did. */
+  reservationOf(orderId: string): Promise<Reservation | null>;
+  /** Once per `receiptId`: a repeat changes nothing and answers with the level as it is now. */
+  receive(receipt: Receipt): Promise<ReceiveAnswer>;
+  reserve(orderId: string, quantity: number): Promise<StockAnswer>;
+  commit(orderId: string): Promise<StockAnswer>;
+  release(orderId: string): Promise<StockAnswer>;
+  withdraw(orderId: string): Promise<StockAnswer>;
+}
+
+export const stockActor = ({ INVENTORY }: Has<"INVENTORY">, tenant: string, sku: string) =>
+  stub<StockAddress>(INVENTORY, `${tenant}/${sku}`);
+
+/** The recent orders of one customer of a tenant. */
+export interface VelocityAddress {
+  /**
+   * Counts an order once and says how many there were in the window that ends with it, itself included.
+   * @param at milliseconds; of a repeat, the first one's time stands
+   */
+  record(orderId: string, at: number): Promise<number>;
+}
+
+export const velocityActor = ({ VELOCITY }: Has<"VELOCITY">, tenant: string, customer: string) =>
+  stub<VelocityAddress>(VELOCITY, `${tenant}/${customer}`);
+
+/** One shard of a tenant's counters. */
+export interface StatsShardAddress {
+  /**
+   * Counts orders of this shard at the versions given. The answer holds all that was ever counted here, so that whoever
+   * lost the answer to an earlier call is whole again with this one; `revision` rises with each call that changed anything.
+   */
+  apply(orders: readonly OrderSummary[]): Promise<ShardTally>;
+  read(): Promise<ShardTally>;
+  /** What orders count for here; an order that was never counted is missing. */
+  contributionsOf(orderIds: readonly string[]): Promise<Map<string, Contribution>>;
+  /** What the next orders by id count for: a walk over everything that was ever counted here. */
+  contributionsAfter(orderId: string, limit: number): Promise<Map<string, Contribution>>;
+  /**
+   * Makes orders count for what they are, whatever they counted for, and the tally anew from all contributions. It reads
+   * every one of them: for repairs. An order that was counted at a higher version than both given is left alone.
+   */
+  repair(orders: readonly JournaledOrder[]): Promise<ShardTally>;
+}
+
+export const statsShardActor = ({ STATS_SHARDS }: Has<"STATS_SHARDS">, tenant: string, shard: number) =>
+  stub<StatsShardAddress>(STATS_SHARDS, `${tenant}/${shard}`);
+
+/** A tenant's counters as a whole. */
+export interface StatsHubAddress {
+  /** Takes over every report that is newer than what is known of its shard, in any order; the others change nothing. */
+  merge(reports: readonly ShardReport[]): Promise<void>;
+  /** @param at milliseconds; rates are those of the minutes before it */
+  snapshot(at?: number): Promise<StatsSnapshot>;
+  /** `GET …/live?after=N` with an upgrade to WebSocket; the frames are `StatsFrame`s. Anything else gets a problem. */
+  fetch(request: Request): Promise<Response>;
+}
+
+export const statsHubActor = ({ STATS_HUBS }: Has<"STATS_HUBS">, tenant: string) => stub<StatsHubAddress>(STATS_HUBS, tenant);
+
+/** Both together, as the projection of the counters takes them. */
+export const counterActors = (env: Has<"STATS_SHARDS" | "STATS_HUBS">): CounterActors => ({
+  shard: (tenant, shard) => statsShardActor(env, tenant, shard),
+  hub: (tenant) => statsHubActor(env, tenant),
+});
+
+/** What an operator sees of a provider. Times in milliseconds. */
+export interface BreakerView {
+  readonly provider: ProviderName;
+  readonly breaker: BreakerState;
+  readonly waiting: number;
+}
+
+/** The circuit breaker of one provider. */
+export interface BreakerAddress {
+  view(): Promise<BreakerView>;
+  /** Lets the order call, or remembers that it waits. */
+  admit(orderId: string, priority: Priority, placedAt: number): Promise<Admission & { readonly breaker: BreakerState }>;
+  /** Enough calls have failed in a row. */
+  trip(why: string): Promise<BreakerState>;
+  /** How the order that tried the provider out has fared; another order's result changes nothing. */
+  probed(orderId: string, worked: boolean): Promise<BreakerState>;
+  /** A person stops all calls to the provider, until a person lets them go on. */
+  pause(why: string): Promise<BreakerView>;
+  /** Ends a pause, or an outage that a person knows to be over. */
+  resume(): Promise<BreakerView>;
+}
+
+export const breakerActor = ({ BREAKERS }: Has<"BREAKERS">, provider: ProviderName) => stub<BreakerAddress>(BREAKERS, provider);
+
+/** What a redrive was asked to do. */
+export interface RedriveOrders extends Omit<StartRedrive, "filter"> {
+  readonly id: string;
+  readonly tenant: string;
+  /** Digest of the request, to tell a repeat from another one. */
+  readonly requestDigest: string;
+  readonly startedBy: string;
+  readonly truncated: boolean;
+}
+
+export type FoundRedrive = { readonly outcome: "found"; readonly view: RedriveJobView } | { readonly outcome: "conflict" };
+
+/** One redrive of a tenant. Null when there is none. */
+export interface RedriveAddress {
+  /** The job of this name, if it was asked for in the same words. */
+  find(requestDigest: string): Promise<FoundRedrive | null>;
+  /** Begins the job, unless it began before. When this answers, the job is durable and carries on by itself. */
+  start(orders: RedriveOrders, orderIds: readonly string[]): Promise<FoundRedrive>;
+  view(): Promise<RedriveJobView | null>;
+  /** Releases no more orders. A job that has ended stays as it is. */
+  stop(by: string): Promise<RedriveJobView | null>;
+}
+
+export const redriveActor = ({ REDRIVES }: Has<"REDRIVES">, tenant: string, id: string) =>
+  stub<RedriveAddress>(REDRIVES, `${tenant}/${id}`);
+
+/** Who changes a profile, to what, and on which version they believe to build; null: on whichever there is. */
+export interface ProfileChange {
+  readonly profile: TenantProfile;
+  readonly by: string;
+  readonly reason: string;
+  readonly ifVersion: readonly number[] | null;
+}
+
+/** `stale`: the current version is another than those that the change builds on, and nothing was changed. */
+export type Changed =
+  | { readonly outcome: "changed" | "unchanged"; readonly current: ProfileVersion }
+  | { readonly outcome: "stale"; readonly version: number };
+
+/** A version without its profile. */
+export type VersionEntry = Omit<ProfileVersion, "profile">;
+
+/** The truth about one tenant's profile. */
+export interface TenantAddress {
+  /** Makes a version of the profile, unless it is what the current one says already. Durable when this answers. */
+  put(change: ProfileChange): Promise<Changed>;
+  /** Null when no profile was ever put. */
+  current(): Promise<ProfileVersion | null>;
+  /** Null when there is no such version. */
+  version(version: number): Promise<ProfileVersion | null>;
+  /** Versions below `before`, newest first. */
+  versions(before: number, limit: number): Promise<VersionEntry[]>;
+}
+
+export const tenantActor = ({ TENANTS }: Has<"TENANTS">, tenant: string) => stub<TenantAddress>(TENANTS, tenant);
