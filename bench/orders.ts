@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ordersFrom, rowsFrom } from "../scripts/replay/invoices.ts";
 import { totalOf } from "../src/contract/order.ts";
-import { RISK_LIMITS } from "../src/domain/risk.ts";
+import { limitsFor, RISK_LIMITS } from "../src/domain/risk.ts";
 import type { Order } from "./load.ts";
 
 const SAMPLE = join(import.meta.dirname, "../samples/online-retail-sample.csv");
@@ -48,7 +48,7 @@ function pairs() {
     return cut.filter((order) => {
       const total = totalOf({ ...order, charges: [] });
       const distinct = new Set(order.lines.map(({ sku }) => sku)).size === LINES_PER_ORDER;
-      return distinct && total > 0 && total < RISK_LIMITS.reviewFrom;
+      return distinct && total > 0 && total < limitsFor(RISK_LIMITS, "GBP").reviewFrom;
     });
   });
 }

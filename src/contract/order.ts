@@ -1,7 +1,7 @@
 /** What a client sends to place an order, and what it is shown of one. */
 import { z } from "zod";
 import { DEFAULT_PRIORITY, Priority } from "./lanes.ts";
-import { Amount, Country, Currency, MAX_AMOUNT, Millis, OrderId, Tenant, text } from "./primitives.ts";
+import { Amount, Country, Currency, Email, MAX_AMOUNT, Millis, OrderId, Tenant, text } from "./primitives.ts";
 
 export { Priority };
 
@@ -52,14 +52,18 @@ export const OrderLine = z
   .meta({ id: "OrderLine" });
 export type OrderLine = z.infer<typeof OrderLine>;
 
-/** Money that is no goods, such as postage or a discount. It is charged, but nothing is reserved for it. */
+const chargeOf = <Code extends string>(codes: readonly [Code, ...Code[]], amount: typeof Amount) =>
+  z.strictObject({ code: z.enum(codes), description: text(200).optional(), amount });
+
+/** Money that is no goods, such as postage or a discount. It is charged, but nothing is reserved for it. Its sign follows from its code. */
 export const Charge = z
-  .strictObject({
-    code: z.enum(["postage", "discount", "fee", "adjustment"]),
-    description: text(200).optional(),
-    amount: Amount.meta({ description: "Minor units; negative lowers the total.", example: 1800 }),
-  })
+  .discriminatedUnion("code", [
+    chargeOf(["postage", "fee"], Amount.min(0).meta({ description: "Minor units; 0 or more.", example: 1800 })),
+    chargeOf(["discount"], Amount.max(0).meta({ description: "Minor units; 0 or less.", example: -500 })),
+    chargeOf(["adjustment"], Amount.meta({ description: "Minor units; negative lowers the total.", example: -1 })),
+  ])
   .meta({ id: "Charge" });
+export type Charge = z.infer<typeof Charge>;
 
 /** The outside services that carry out steps. */
 export const ProviderName = z.enum(["payment", "inventory", "fulfilment", "notification"]);
@@ -69,7 +73,7 @@ export const Customer = z
   .strictObject({
     id: text(64).optional().meta({ description: "The merchant's own customer number; absent for a guest.", example: "17850" }),
     name: text(200).optional(),
-    email: z.email().max(254).optional().meta({ description: "Where the confirmation goes.", example: "ada@example.com" }),
+    email: Email.optional().meta({ description: "Where the confirmation goes.", example: "ada@example.com" }),
   })
   .meta({ id: "Customer" });
 

@@ -1,5 +1,8 @@
 /** The small values that all boundaries share: identifiers, money, time. Nothing here knows what an order is. */
+import * as currencies from "dinero.js/currencies";
+import { iso31661Alpha2ToAlpha3 } from "iso-3166";
 import { z } from "zod";
+import "./words.ts";
 
 /** Crockford's base32 in lower case: no i, l, o, u, so that an id survives being read out over the phone. */
 export const BASE32_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
@@ -24,11 +27,22 @@ export const IdempotencyKey = z
 /** Where a list goes on, as the page before told it; far longer than any that is handed out. */
 export const Cursor = z.string().max(500);
 
-/** ISO 4217 alphabetic code; the minor unit of the currency is implied by it. */
-export const Currency = z
-  .string()
-  .regex(/^[A-Z]{3}$/, "must be an ISO 4217 code such as GBP")
-  .meta({ description: "ISO 4217 currency.", example: "GBP" });
+/** A text out of a long list. The list is told by the contract, but not repeated to whoever sends another text. */
+const listed = (values: readonly string[], message: string) => {
+  const known = new Set(values);
+  return z
+    .string()
+    .refine((value) => known.has(value), message)
+    .meta({ enum: [...values] });
+};
+
+/** Money of ISO 4217 that is in use; the minor unit of the currency is implied by it. */
+export const Currency = listed(Object.keys(currencies), "must be a currency of ISO 4217, such as GBP").meta({
+  id: "Currency",
+  description: "ISO 4217 currency.",
+  example: "GBP",
+});
+export type Currency = z.infer<typeof Currency>;
 
 /** Far above any order, and far enough below 2^53 that sums over ninety thousand orders of this size stay exact. */
 export const MAX_AMOUNT = 1_000_000_000_00;
@@ -46,11 +60,28 @@ const MAX_DATE_MS = 253_402_300_799_999;
 /** Milliseconds since the Unix epoch, as stored; the HTTP face shows the same instant as ISO 8601. */
 export const Millis = z.int().nonnegative().max(MAX_DATE_MS);
 
-/** ISO 3166-1 alpha-2. */
-export const Country = z
+/** ISO 3166-1 alpha-2, as assigned. */
+export const Country = listed(Object.keys(iso31661Alpha2ToAlpha3), "must be a country of ISO 3166-1 in two letters, such as GB").meta({
+  id: "Country",
+  description: "ISO 3166-1 alpha-2 country.",
+  example: "GB",
+});
+
+/** RFC 5321, 4.5.3.1: longer addresses cannot be written to. */
+const MAX_EMAIL_LENGTH = 254;
+
+/** Letters and digits of any script, and what ASCII allows besides. Quoted local parts are refused, as everywhere. */
+const ATOM = "(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|[^\\p{ASCII}\\p{C}\\p{Z}])+";
+const LABEL = "[\\p{L}\\p{N}](?:[\\p{L}\\p{M}\\p{N}-]{0,61}[\\p{L}\\p{M}\\p{N}])?";
+const TOP_LEVEL = "\\p{L}[\\p{L}\\p{M}\\p{N}-]{0,61}[\\p{L}\\p{M}\\p{N}]";
+const EMAIL = new RegExp(`^(?=[^@]{1,64}@)${ATOM}(?:\\.${ATOM})*@(?:${LABEL}\\.)+${TOP_LEVEL}$`, "u");
+
+/** An address as of RFC 6531: internationalised ones, too. No control character, space or line break is in one. */
+export const Email = z
   .string()
-  .regex(/^[A-Z]{2}$/, "must be an ISO 3166-1 alpha-2 code such as GB")
-  .meta({ description: "ISO 3166-1 alpha-2 country.", example: "GB" });
+  .max(MAX_EMAIL_LENGTH)
+  .refine((value) => EMAIL.test(value), "must be an e-mail address")
+  .meta({ format: "idn-email" });
 
 /**
  * Human text of bounded length. Lone surrogates and NUL are refused: UTF-8 and SQLite do not store them unchanged, and a text

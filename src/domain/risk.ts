@@ -1,35 +1,82 @@
 /** The rules of risk screening. A flag asks for a person's look; it never refuses by itself. */
 import type { PlacedOrder } from "../contract/events.ts";
+import type { Currency } from "../contract/primitives.ts";
 
-export interface RiskLimits {
-  /** Total from which an order is looked at, in minor units of its own currency. */
+/** Totals in minor units of one currency. */
+export interface AmountLimits {
+  /** Total from which an order is looked at. */
   readonly reviewFrom: number;
   /** Total from which a card issued in another country than the goods go to is looked at; smaller gifts abroad are common. */
   readonly foreignCardFrom: number;
+}
+
+export interface RiskLimits {
+  readonly byCurrency: Readonly<Record<Currency, AmountLimits>>;
+  /** For every currency that has no limits of its own: none passes unseen. */
+  readonly fallback: AmountLimits;
   /** Orders of one customer within `velocityWindowMs` that are normal. */
   readonly velocityMax: number;
   readonly velocityWindowMs: number;
 }
 
+const MAJOR: AmountLimits = { reviewFrom: 1_000_000, foreignCardFrom: 50_000 };
+const times = (factor: number): AmountLimits => ({
+  reviewFrom: MAJOR.reviewFrom * factor,
+  foreignCardFrom: MAJOR.foreignCardFrom * factor,
+});
+
+/** Round numbers worth about 10,000 and 500 euros; whoever needs them exact sets their own. */
+const BY_CURRENCY: Readonly<Record<Currency, AmountLimits>> = {
+  ...Object.fromEntries(["EUR", "GBP", "USD", "CHF", "CAD", "AUD", "NZD", "SGD"].map((currency) => [currency, MAJOR])),
+  // Yen, won and dong have no minor unit; dinars have a thousand.
+  JPY: times(1.5),
+  KRW: times(15),
+  VND: times(250),
+  KWD: times(4),
+  BHD: times(4),
+  BRL: times(5),
+  PLN: times(5),
+  AED: times(5),
+  CNY: times(7.5),
+  HKD: times(7.5),
+  DKK: times(7.5),
+  SEK: times(10),
+  NOK: times(10),
+  MXN: times(20),
+  ZAR: times(20),
+  CZK: times(25),
+  THB: times(30),
+  TRY: times(40),
+  INR: times(100),
+  HUF: times(400),
+  IDR: times(15_000),
+};
+
+/**
+ * The fallback is the lowest number of any currency above. No currency has a minor unit that is worth more than a few
+ * pence, so what falls back on it is looked at sooner than it had to be, never later.
+ */
 export const RISK_LIMITS: RiskLimits = {
-  reviewFrom: 1_000_000,
-  foreignCardFrom: 50_000,
+  byCurrency: BY_CURRENCY,
+  fallback: MAJOR,
   velocityMax: 50,
   velocityWindowMs: 60 * 60_000,
 };
 
 export type RiskFlag = "amount" | "velocity" | "foreign_card";
 
+export const limitsFor = ({ byCurrency, fallback }: RiskLimits, currency: Currency): AmountLimits => byCurrency[currency] ?? fallback;
+
 /** @param recentOrders orders of the same customer in the window, this one included; 0 for a guest */
 export function screenOrder(
-  order: Pick<PlacedOrder, "total" | "payment" | "shipTo">,
+  { total, currency, payment, shipTo }: Pick<PlacedOrder, "total" | "currency" | "payment" | "shipTo">,
   recentOrders: number,
   limits = RISK_LIMITS,
 ): RiskFlag[] {
+  const { reviewFrom, foreignCardFrom } = limitsFor(limits, currency);
   const flags: RiskFlag[] = [];
-  if (order.total >= limits.reviewFrom) flags.push("amount");
+  if (total >= reviewFrom) flags.push("amount");
   if (recentOrders > limits.velocityMax) flags.push("velocity");
-  if (order.payment.country && order.payment.country !== order.shipTo.country && order.total >= limits.foreignCardFrom)
-    flags.push("foreign_card");
+  if (payment.country && payment.country !== shipTo.country && total >= foreignCardFrom) flags.push("foreign_card");
   return flags;
 }

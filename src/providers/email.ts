@@ -65,14 +65,14 @@ function classify(error: unknown): ProviderAnswer {
 
 async function confirmation(order: PlacedOrder): Promise<Pick<Mail, "subject" | "text" | "html">> {
   const money = moneyIn(order.currency);
-  const name = order.reference ?? order.orderId;
-  const greeting = order.customer.name ? `Dear ${order.customer.name},` : "Hello,";
+  const name = oneLine(order.reference ?? order.orderId);
+  const greeting = order.customer.name ? `Dear ${oneLine(order.customer.name)},` : "Hello,";
   const rows = [
     ...order.lines.map((line) => ({
-      what: `${line.quantity} × ${line.description ?? line.sku}`,
+      what: `${line.quantity} × ${oneLine(line.description ?? line.sku)}`,
       amount: money(line.quantity * line.unitPrice),
     })),
-    ...order.charges.map((charge) => ({ what: charge.description ?? charge.code, amount: money(charge.amount) })),
+    ...order.charges.map((charge) => ({ what: oneLine(charge.description ?? charge.code), amount: money(charge.amount) })),
   ];
   const total = money(order.total);
   const body = await html`<p>${greeting}</p>
@@ -82,7 +82,6 @@ async function confirmation(order: PlacedOrder): Promise<Pick<Mail, "subject" | 
       <tr><th align="left">Total</th><th align="right">${total}</th></tr>
     </table>`;
   return {
-    // A subject is one header line, so line breaks must go: `excerpt` removes them.
     subject: excerpt(`Your order ${name} is confirmed`, MAX_SUBJECT),
     text: [
       greeting,
@@ -96,6 +95,9 @@ async function confirmation(order: PlacedOrder): Promise<Pick<Mail, "subject" | 
     html: String(body),
   };
 }
+
+/** What somebody typed may not make lines of its own, which would read as if we had written them. */
+const oneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, " ").trim();
 
 /** Formats minor units as an amount of the currency, which defines how many of them make a major unit. */
 function moneyIn(currency: string): (amount: number) => string {

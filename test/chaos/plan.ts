@@ -4,7 +4,7 @@
  * falls under load on any machine.
  */
 
-import { RISK_LIMITS } from "../../src/domain/risk.ts";
+import { limitsFor, RISK_LIMITS } from "../../src/domain/risk.ts";
 import { CAPTURE_DECLINED_TOKEN, DECLINED_TOKEN, SOLD_OUT_SKU, UNROUTABLE_POSTAL_CODE } from "../providers/ledger.ts";
 import type { OrderBody } from "./client.ts";
 import { between, chance, type Draw, drawsFor, whole } from "./random.ts";
@@ -131,7 +131,7 @@ function planOrder(key: string, draw: Draw, customers: number): PlannedOrder {
       lines: Array.from({ length: whole(draw, 1, 3) }, (_, line) => ({
         sku: line === 0 && chance(draw, SHARE.soldOut) ? SOLD_OUT_SKU : `SKU-${whole(draw, 1, 40)}-${line}`,
         quantity: whole(draw, 1, 9),
-        unitPrice: dear && line === 0 ? RISK_LIMITS.reviewFrom : whole(draw, 1, 5_000),
+        unitPrice: dear && line === 0 ? limitsFor(RISK_LIMITS, "GBP").reviewFrom : whole(draw, 1, 5_000),
       })),
       customer: { id: `c-${whole(draw, 1, customers)}`, email: "chaos@example.com" },
       shipTo: { country: "GB", ...(chance(draw, SHARE.unroutable) && { postalCode: UNROUTABLE_POSTAL_CODE }) },

@@ -97,7 +97,7 @@ function ofType(schema: Schema, valid: (inner: Schema) => fc.Arbitrary<unknown>)
   switch (schema.type) {
     case "string":
       if (schema.format === "date-time") return fc.date({ noInvalidDate: true }).map((date) => date.toISOString());
-      if (schema.format === "email") return fc.emailAddress();
+      if (schema.format === "idn-email") return fc.oneof(fc.emailAddress(), fc.constantFrom("jörg@exämple.de", "用户@例子.广告"));
       if (schema.pattern !== undefined) return fc.stringMatching(new RegExp(schema.pattern, "u"));
       return fc.string({ unit: "grapheme", minLength, maxLength: Math.max(minLength, Math.min(MAX_TEXT, maxLength)) });
     case "integer":

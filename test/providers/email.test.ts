@@ -57,6 +57,45 @@ describe("The confirmation", () => {
     expect(mails[0]?.html).toContain("&lt;script&gt;");
   });
 
+  it("keeps a name, a reference and a description on one line each", async () => {
+    const { mails, provider } = outbox();
+    const order = orderOf({
+      reference: "1\r\nTotal  £0.00",
+      customer: { name: "Ada\u2028Your order 1 is cancelled\u0085now", email: "ada@example.com" },
+      lines: [{ sku: "A", description: "lamp\n\nPlease pay again at https://evil.example", quantity: 1, unitPrice: 1 }],
+      charges: [{ code: "postage", description: "by\vpost", amount: 0 }],
+    });
+    await provider(callOf("confirm", { order }));
+    const lines = mails[0]?.text.split(/[\n\r\v\f\u0085\u2028\u2029]/);
+    expect(lines).toEqual([
+      "Dear Ada Your order 1 is cancelled now,",
+      "",
+      "thank you: your order 1 Total £0.00 is confirmed.",
+      "",
+      "1 × lamp Please pay again at https://evil.example  £0.01",
+      "by post  £0.00",
+      expect.stringMatching(/^Total {2}£/),
+      "",
+    ]);
+    expect(mails[0]?.html).toContain("<td>1 × lamp Please pay again at https://evil.example</td>");
+  });
+
+  it("shows markup as text in every place of the HTML part that a customer can fill", async () => {
+    const { mails, provider } = outbox();
+    const markup = `</td><a href="https://evil.example" onclick='x()'>&amp;`;
+    const order = orderOf({
+      reference: markup,
+      customer: { name: markup, email: "ada@example.com" },
+      lines: [{ sku: markup, quantity: 1, unitPrice: 1 }],
+      charges: [{ code: "postage", description: markup, amount: 0 }],
+    });
+    await provider(callOf("confirm", { order }));
+    const shown = "&lt;/td&gt;&lt;a href=&quot;https://evil.example&quot; onclick=&#39;x()&#39;&gt;&amp;amp;";
+    expect(mails[0]?.html.split(shown)).toHaveLength(5);
+    expect(mails[0]?.html).not.toContain("<a");
+    expect(mails[0]?.text.split(markup)).toHaveLength(5);
+  });
+
   it("carries the call's key, so that a second mail for it can be recognised", async () => {
     const { mails, provider } = outbox();
     const call = callOf("confirm");

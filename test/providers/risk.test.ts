@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { RISK_LIMITS } from "../../src/domain/risk.ts";
+import { limitsFor, RISK_LIMITS } from "../../src/domain/risk.ts";
 import { log } from "../../src/platform/log.ts";
 import { riskProvider } from "../../src/providers/risk.ts";
 import { callOf, orderOf } from "./calls.ts";
@@ -39,7 +39,7 @@ describe("Risk screening", () => {
 
   it("goes on without the count when nobody answers, applies the other rules, and says so in the log", async () => {
     const warn = vi.spyOn(log, "warn").mockImplementation(() => {});
-    const order = orderOf({ total: RISK_LIMITS.reviewFrom });
+    const order = orderOf({ total: limitsFor(RISK_LIMITS, orderOf().currency).reviewFrom });
     for (const record of [() => Promise.reject(new Error("overloaded")), () => new Promise<number>(() => {})]) {
       expect(await counting(record).provider(callOf("screen", { order }))).toEqual({ outcome: "succeeded", facts: { flags: ["amount"] } });
     }

@@ -90,7 +90,6 @@ describe("An invoice becomes an order", () => {
     ["POST", "postage"],
     ["DOT", "postage"],
     ["C2", "postage"],
-    ["D", "discount"],
     ["M", "adjustment"],
     ["m", "adjustment"],
     ["BANK CHARGES", "fee"],
@@ -99,6 +98,12 @@ describe("An invoice becomes an order", () => {
     const order = convert(file({}, { code })).orders[0];
     expect(order?.body.lines).toHaveLength(1);
     expect(order?.body.charges).toMatchObject([{ code: kind, amount: 255 }]);
+  });
+
+  it("never with a discount that raises the total", () => {
+    const { orders, skipped } = convert(file({ price: "30" }, { code: "D", quantity: "1", price: "27.5" }));
+    expect(orders).toEqual([]);
+    expect(skipped).toMatchObject([{ why: "invalid", detail: expect.stringContaining("must be at most 0") }]);
   });
 
   it("with a discount, written as a negative quantity, that lowers the total", () => {

@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import type { PlacedOrder } from "../../src/contract/events.ts";
+import { RISK_LIMITS, screenOrder } from "../../src/domain/risk.ts";
+import { placedOrder } from "../support/orders.ts";
+
+const flagsOf = (changes: Partial<PlacedOrder>) => screenOrder(placedOrder(changes), 1);
+const foreign = { shipTo: { country: "FR" }, payment: { token: "tok_visa", country: "GB" } };
+
+describe("Risk screening", () => {
+  it("looks at a total by what it is worth, not by its number", () => {
+    expect(flagsOf({ currency: "GBP", total: 1_000_000 })).toEqual(["amount"]);
+    expect(flagsOf({ currency: "GBP", total: 999_999 })).toEqual([]);
+    // 10,000 yen are about 60 euros, and yen have no minor unit; 500 dinars of 1,000 fils are about 1,500 euros.
+    expect(flagsOf({ currency: "JPY", total: 1_000_000 })).toEqual([]);
+    expect(flagsOf({ currency: "JPY", total: 1_500_000 })).toEqual(["amount"]);
+    expect(flagsOf({ currency: "IDR", total: 1_000_000 })).toEqual([]);
+    expect(flagsOf({ currency: "KWD", total: 5_000_000 })).toEqual(["amount"]);
+  });
+
+  it("looks at cards from abroad by what the total is worth, too", () => {
+    expect(flagsOf({ ...foreign, currency: "EUR", total: 50_000 })).toEqual(["foreign_card"]);
+    expect(flagsOf({ ...foreign, currency: "JPY", total: 50_000 })).toEqual([]);
+    expect(flagsOf({ ...foreign, currency: "JPY", total: 75_000 })).toEqual(["foreign_card"]);
+  });
+
+  it("lets no currency pass for which nobody has set limits", () => {
+    expect(RISK_LIMITS.byCurrency).not.toHaveProperty("PEN");
+    expect(flagsOf({ currency: "PEN", total: RISK_LIMITS.fallback.reviewFrom })).toEqual(["amount"]);
+    expect(flagsOf({ ...foreign, currency: "PEN", total: RISK_LIMITS.fallback.foreignCardFrom })).toEqual(["foreign_card"]);
+    expect(flagsOf({ currency: "PEN", total: RISK_LIMITS.fallback.foreignCardFrom })).toEqual([]);
+  });
+});
