@@ -62,13 +62,17 @@ export const OrderEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("StepStarted"), step: Step, attempt }),
   z.object({ type: z.literal("StepSucceeded"), step: Step, attempt, facts: StepFacts }),
   z.object({ type: z.literal("StepRefused"), step: Step, attempt, refusal: Refusal }),
-  /** `retryAt` is null when the retries are used up, or when no retry can ever work. */
+  /**
+   * `retryAt` is null when the retries are used up, or when no retry can ever work. `detail` is in our own words; `said` is in those of the
+   * outside, which may quote anything, and is for the eyes of `ops` only.
+   */
   z.object({
     type: z.literal("StepFailed"),
     step: Step,
     attempt,
     failure: FailureKind,
     detail: z.string().max(1_000),
+    said: z.string().max(1_000).optional(),
     retryAt: Millis.nullable(),
   }),
   /** The circuit breaker of the step's provider let no call pass. No attempt was made and none is counted. */

@@ -33,7 +33,9 @@ const StepView = z
     state: z.enum(["started", "succeeded", "refused", "failed", "blocked"]),
     attempt: z.int().meta({ description: "Which attempt this is, or which is due next." }),
     retryAt: Instant.nullable(),
-    reference: z.string().nullable().meta({ description: "The provider's own name for what it did." }),
+    reference: z.string().nullable().meta({
+      description: "The provider's own name for what it did; null when it is no identifier and the key lacks the scope `ops`.",
+    }),
     lastFailure: z.string().nullable(),
   })
   .meta({ id: "OrderStep" });
@@ -147,6 +149,7 @@ export const DiagnosisView = z
         at: Instant,
         result: z.enum(["succeeded", "refused", "failed", "blocked", "late"]),
         detail: z.string().nullable(),
+        said: z.string().nullable().meta({ description: "The provider's own words; null unless the key has the scope `ops`." }),
       }),
     ),
     actions: z.array(z.enum([...Action.options, "resume_provider"])).meta({

@@ -179,7 +179,15 @@ function record(state: OrderState, { step, attempt, answer }: Outcome, lane: Lan
       return { type: "StepSucceeded", step, attempt, facts: answer.facts };
     case "refused":
       if (mayBeRefused(step)) return { type: "StepRefused", step, attempt, refusal: answer.refusal };
-      return { type: "StepFailed", step, attempt, failure: "refused", detail: answer.refusal.reason, retryAt: null };
+      return {
+        type: "StepFailed",
+        step,
+        attempt,
+        failure: "refused",
+        detail: answer.refusal.reason,
+        ...optional("said", answer.refusal.detail),
+        retryAt: null,
+      };
     case "failed": {
       const delay = retryDelayMs(lane.retry, answer, current.failures + 1, random);
       return {
@@ -188,6 +196,7 @@ function record(state: OrderState, { step, attempt, answer }: Outcome, lane: Lan
         attempt,
         failure: answer.failure,
         detail: answer.detail,
+        ...optional("said", answer.said),
         retryAt: delay === null ? null : at + delay,
       };
     }

@@ -31,6 +31,8 @@ export interface Attempt {
   readonly at: number;
   readonly result: "succeeded" | "refused" | "failed" | "blocked" | "late";
   readonly detail: string | null;
+  /** The outside's own words, for the eyes of `ops`; null when it said nothing more. */
+  readonly said: string | null;
 }
 
 export interface Diagnosis {
@@ -123,15 +125,33 @@ function sinceOf(state: OrderState, situation: Situation): number {
 function attemptOf(event: OrderEvent, at: number): Attempt[] {
   switch (event.type) {
     case "StepSucceeded":
-      return [{ step: event.step, attempt: event.attempt, at, result: "succeeded", detail: event.facts.reference ?? null }];
+      return [{ step: event.step, attempt: event.attempt, at, result: "succeeded", detail: event.facts.reference ?? null, said: null }];
     case "StepRefused":
-      return [{ step: event.step, attempt: event.attempt, at, result: "refused", detail: event.refusal.reason }];
+      return [
+        {
+          step: event.step,
+          attempt: event.attempt,
+          at,
+          result: "refused",
+          detail: event.refusal.reason,
+          said: event.refusal.detail ?? null,
+        },
+      ];
     case "StepFailed":
-      return [{ step: event.step, attempt: event.attempt, at, result: "failed", detail: `${event.failure}: ${event.detail}` }];
+      return [
+        {
+          step: event.step,
+          attempt: event.attempt,
+          at,
+          result: "failed",
+          detail: `${event.failure}: ${event.detail}`,
+          said: event.said ?? null,
+        },
+      ];
     case "StepBlocked":
-      return [{ step: event.step, attempt: 0, at, result: "blocked", detail: event.provider }];
+      return [{ step: event.step, attempt: 0, at, result: "blocked", detail: event.provider, said: null }];
     case "LateAnswerRecorded":
-      return [{ step: event.step, attempt: event.attempt, at, result: "late", detail: event.outcome }];
+      return [{ step: event.step, attempt: event.attempt, at, result: "late", detail: event.outcome, said: null }];
     default:
       return [];
   }

@@ -49,11 +49,21 @@ export interface ProviderCall {
   readonly signal: AbortSignal;
 }
 
-/** What a call came to. A refusal is a business answer; a failure is no answer. */
+/**
+ * What a call came to. A refusal is a business answer; a failure is no answer. `reason` is a code, and the `detail` of a failure
+ * is in our own words, because both are logged and listed. What the outside said in its own words, a refusal's `detail` or a
+ * failure's `said`, may quote anything: it stays in the journal, for the eyes of `ops`.
+ */
 export type ProviderAnswer =
   | { readonly outcome: "succeeded"; readonly facts: StepFacts }
   | { readonly outcome: "refused"; readonly refusal: Refusal }
-  | { readonly outcome: "failed"; readonly failure: FailureKind; readonly detail: string; readonly retryAfterMs?: number | undefined };
+  | {
+      readonly outcome: "failed";
+      readonly failure: FailureKind;
+      readonly detail: string;
+      readonly said?: string | undefined;
+      readonly retryAfterMs?: number | undefined;
+    };
 
 /** An adapter of one port. It never throws for what the outside did; a throw is a bug and is treated as one. */
 export type Provider = (call: ProviderCall) => Promise<ProviderAnswer>;

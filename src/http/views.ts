@@ -1,4 +1,7 @@
-/** From an order's state and rows to what the HTTP face shows. The payment token never comes back out. */
+/**
+ * From an order's state and rows to what the HTTP face shows. The payment token never comes back out. What a provider said
+ * in its own words may quote a customer, so it is shown to `ops` only.
+ */
 import type { z } from "zod";
 import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { OrderSummary, Step } from "../contract/order.ts";
@@ -23,7 +26,20 @@ export function commandReceiptOf({ order, status, version, updatedAt }: OrderSta
   return { id: order.orderId, status, version, updatedAt: iso(updatedAt), links: linksOf(order.orderId) };
 }
 
-export function viewOf(state: OrderState): OrderView {
+/** Who looks. */
+export interface Viewer {
+  readonly forOps: boolean;
+}
+
+export const viewerOf = ({ scopes }: { readonly scopes: readonly string[] }): Viewer => ({ forOps: scopes.includes("ops") });
+
+/** What a provider's name for an effect looks like where it is a name and no text. */
+const IDENTIFIER = /^[\w.:/-]{1,200}$/;
+
+const referenceFor = ({ forOps }: Viewer, reference: string | undefined): string | null =>
+  reference !== undefined && (forOps || IDENTIFIER.test(reference)) ? reference : null;
+
+export function viewOf(state: OrderState, viewer: Viewer): OrderView {
   const { order } = state;
   return {
     id: order.orderId,
@@ -46,7 +62,7 @@ export function viewOf(state: OrderState): OrderView {
       state: phase,
       attempt: attempt,
       retryAt: isoOrNull(retryAt),
-      reference: facts.reference ?? null,
+      reference: referenceFor(viewer, facts.reference),
       lastFailure: lastFailure?.detail ?? null,
     })),
     ahead: stepsAhead(state),
@@ -72,11 +88,12 @@ export function listItemOf({ orderId: id, tenant: _, ...order }: OrderSummary): 
   };
 }
 
-export function timelineOf(id: string, journal: readonly Commit[]): z.infer<typeof Timeline> {
-  return { id, events: journal.flatMap(({ version, at, events }) => events.map((event) => ({ version, at: iso(at), ...entryOf(event) }))) };
+export function timelineOf(id: string, journal: readonly Commit[], viewer: Viewer): z.infer<typeof Timeline> {
+  const entries = ({ version, at, events }: Commit) => events.map((event) => ({ version, at: iso(at), ...entryOf(event, viewer) }));
+  return { id, events: journal.flatMap(entries) };
 }
 
-export function diagnosisOf(id: string, diagnosis: Diagnosis): z.infer<typeof DiagnosisView> {
+export function diagnosisOf(id: string, diagnosis: Diagnosis, viewer: Viewer): z.infer<typeof DiagnosisView> {
   const { provider, lane } = diagnosis;
   return {
     ...diagnosis,
@@ -96,19 +113,44 @@ export function diagnosisOf(id: string, diagnosis: Diagnosis): z.infer<typeof Di
       deferredUpToMs: Math.round(lane.upToSeconds * 1_000),
     },
     nextWakeAt: isoOrNull(diagnosis.nextWakeAt),
-    attempts: diagnosis.attempts.map((attempt) => ({ ...attempt, at: iso(attempt.at) })),
+    attempts: diagnosis.attempts.map((attempt) => ({
+      ...attempt,
+      at: iso(attempt.at),
+      detail: attempt.result === "succeeded" ? referenceFor(viewer, attempt.detail ?? undefined) : attempt.detail,
+      said: viewer.forOps ? attempt.said : null,
+    })),
     actions: [...diagnosis.actions],
   };
 }
 
 /** What was ordered is shown by the order itself; the timeline only says that it was. */
-function entryOf({ type, ...data }: OrderEvent): { type: string; data: Record<string, unknown> } {
+function entryOf(event: OrderEvent, viewer: Viewer): { type: string; data: Record<string, unknown> } {
+  const { type, ...data } = viewer.forOps ? event : withoutForeignWords(event, viewer);
   if (type === "OrderPlaced") return { type, data: {} };
   if ("changes" in data) return { type, data: { by: data.by, why: data.why, changed: Object.keys(data.changes) } };
   return {
     type,
     data: Object.fromEntries(Object.entries(data).map(([name, value]) => [name, isInstant(name, value) ? iso(value) : value])),
   };
+}
+
+function withoutForeignWords(event: OrderEvent, viewer: Viewer): OrderEvent {
+  switch (event.type) {
+    case "StepRefused":
+      return { ...event, refusal: { reason: event.refusal.reason } };
+    case "StepFailed": {
+      const { said: _, ...own } = event;
+      return own;
+    }
+    case "StepSucceeded":
+    case "LateAnswerRecorded": {
+      const { reference, flags } = event.facts ?? {};
+      const shown = referenceFor(viewer, reference);
+      return { ...event, facts: { ...(shown !== null && { reference: shown }), ...(flags && { flags }) } };
+    }
+    default:
+      return event;
+  }
 }
 
 const INSTANTS: ReadonlySet<string> = new Set(["startedAt", "retryAt", "until"]);

@@ -4,7 +4,7 @@
  */
 
 import type { Provider } from "../domain/ports.ts";
-import { failed, quoted } from "./answers.ts";
+import { failed, kindOf } from "./answers.ts";
 
 /**
  * Longer than `CALL_TIMEOUT_MS`, after which the order gives the attempt up and goes on. The order still listens, because a
@@ -18,7 +18,8 @@ export function bounded(provider: Provider, timeoutMs = ANSWER_TIMEOUT_MS): Prov
     try {
       return await within(timeoutMs, call.signal, (signal) => provider({ ...call, signal }));
     } catch (error) {
-      return failed("unknown", error instanceof TimeUp ? error.message : `the call broke off: ${quoted(error)}`);
+      if (error instanceof TimeUp) return failed("unknown", error.message);
+      return failed("unknown", `the call broke off: ${kindOf(error)}`, { said: error });
     }
   };
 }

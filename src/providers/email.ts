@@ -7,7 +7,7 @@ import { html } from "hono/html";
 import type { FailureKind, PlacedOrder } from "../contract/events.ts";
 import type { Provider, ProviderAnswer } from "../domain/ports.ts";
 import { excerpt } from "../platform/log.ts";
-import { failed, quoted, succeeded } from "./answers.ts";
+import { codeIn, failed, kindOf, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
 
 /** The part of the platform's `SendEmail` that is used here. */
@@ -56,11 +56,11 @@ const PASSING: ReadonlyMap<string, FailureKind> = new Map([
 const SUPPRESSED = "E_RECIPIENT_SUPPRESSED";
 
 function classify(error: unknown): ProviderAnswer {
-  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  const code = codeIn(error instanceof Error && "code" in error ? error.code : undefined);
   // An order whose customer cannot be reached by mail is paid and goes on. Parked, it would wait for a redrive that cannot help.
   if (code === SUPPRESSED) return succeeded({ reference: "undeliverable" });
-  if (code?.startsWith("E_")) return failed(PASSING.get(code) ?? "poison", `the email binding answered ${code}: ${quoted(error)}`);
-  return failed("unknown", `the email binding failed: ${quoted(error)}`);
+  if (code?.startsWith("E_")) return failed(PASSING.get(code) ?? "poison", `the email binding answered ${code}`, { said: error });
+  return failed("unknown", `the email binding failed: ${kindOf(error)}`, { said: error });
 }
 
 async function confirmation(order: PlacedOrder): Promise<Pick<Mail, "subject" | "text" | "html">> {

@@ -6,7 +6,7 @@
 import { z } from "zod";
 import { type LedgerReader, OPERATIONS, type Provider, type ProviderAnswer, type ProviderCall } from "../domain/ports.ts";
 import { now as clock, uuid } from "../platform/ambient.ts";
-import { failed, quoted, refused, succeeded } from "./answers.ts";
+import { codeIn, failed, kindOf, refused, succeeded } from "./answers.ts";
 import { bounded, within } from "./bounded.ts";
 import { type LedgerRequest, ProviderDone, ProviderLedger, ProviderRefusal, requestOf } from "./protocol.ts";
 
@@ -73,7 +73,7 @@ export function httpLedgerReader({
         return { outcome: "unanswered", detail: `answered ${response.status} with no record that can be read` };
       });
     } catch (error) {
-      return { outcome: "unanswered", detail: quoted(error) };
+      return { outcome: "unanswered", detail: kindOf(error) };
     }
   };
 }
@@ -123,21 +123,20 @@ function read(response: Response, body: string | null, now: number): ProviderAns
     const { reason, detail } = ProviderRefusal.parse(json(body));
     return refused(reason, detail);
   }
-  if (NOT_NOW.has(status) || status >= 500) return failed("transient", said, retryAfterMs(response.headers.get("retry-after"), now));
+  if (NOT_NOW.has(status) || status >= 500) {
+    return failed("transient", said, { retryAfterMs: retryAfterMs(response.headers.get("retry-after"), now) });
+  }
   if (status >= 300 && status < 400) return failed("poison", `answered ${status}: redirects are not followed, configure the final address`);
   return failed("poison", said);
 }
 
-/** A short code, such as `no_capacity`. Anything longer could hold what was sent: a name, an address, a payment token. */
-const Code = z.object({ reason: z.string().regex(/^[a-z][a-z0-9_.-]{0,39}$/i) });
+const Reason = z.object({ reason: z.string() });
 
-/**
- * What of an error's body goes into a detail. A detail is logged, kept in the history, and shown to every tenant whose
- * orders wait for the same provider, and a provider may quote its request: so nothing but a code is taken over.
- */
+/** What of an error's body goes into a detail, which is logged and kept in the history: a provider may quote its request. */
 function codeOf(body: string | null): string {
-  const said = Code.safeParse(json(body));
-  return said.success ? ` (${said.data.reason})` : "";
+  const said = Reason.safeParse(json(body));
+  const code = codeIn(said.data?.reason);
+  return code === null ? "" : ` (${code})`;
 }
 
 function readDone(body: string | null, said: string): ProviderAnswer {

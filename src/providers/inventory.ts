@@ -8,7 +8,7 @@ import { type Item, itemsOf, type Reservation, type StockAnswer, type StockRefus
 import type { LedgerEntry, LedgerReader, Provider, ProviderAnswer, ProviderCall } from "../domain/ports.ts";
 import { within } from "../platform/deadline.ts";
 import { inRounds } from "../platform/rounds.ts";
-import { failed, quoted, refused, succeeded } from "./answers.ts";
+import { failed, kindOf, refused, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
 
 /** The stock of one SKU as this adapter uses it; the stub of an `InventoryActor` implements it. */
@@ -86,7 +86,7 @@ export function inventoryLedgerReader(stockOf: StockOf<SkuRecord>): LedgerReader
       const effects = await within(LEDGER_DEADLINE_MS, "reading the stock's ledger", read);
       return { outcome: "read", effects: effects.flat() };
     } catch (error) {
-      return { outcome: "unanswered", detail: quoted(error) };
+      return { outcome: "unanswered", detail: kindOf(error) };
     }
   };
 }
@@ -124,8 +124,11 @@ async function visitAll(stockOf: StockOf, { order, signal }: ProviderCall, items
 /** An overloaded actor has surely done nothing; after any other error the outcome is unknown. Null when every SKU answered. */
 function failureOf({ errors }: Visit): ProviderAnswer | null {
   if (errors.length === 0) return null;
-  const detail = `${errors.length} of the SKUs asked did not answer: ${quoted(errors[0])}`;
-  return errors.every(isOverload) ? failed("transient", detail, OVERLOAD_PAUSE_MS) : failed("unknown", detail);
+  const said = errors[0];
+  const detail = `${errors.length} of the SKUs asked did not answer: ${kindOf(said)}`;
+  return errors.every(isOverload)
+    ? failed("transient", detail, { retryAfterMs: OVERLOAD_PAUSE_MS, said })
+    : failed("unknown", detail, { said });
 }
 
 /** The platform sets this property on the error of an overloaded actor. */

@@ -86,13 +86,10 @@ export const ProviderLedger = z.object({
     .max(1_000),
 });
 
-/** The reason of a refusal whose body gives none. */
-const DECLINED = "declined";
-
 /** The body of a 402, 409 or 422. Any body is one: the status alone already refuses. */
 export const ProviderRefusal = z
-  .object({ reason: z.string().trim().min(1).catch(DECLINED), detail: z.string().optional().catch(undefined) })
-  .catch({ reason: DECLINED });
+  .object({ reason: z.string().optional().catch(undefined), detail: z.string().optional().catch(undefined) })
+  .catch({});
 
 /** The request of a call: what its provider needs to know, and no more. */
 export function requestOf({ step, undoes: keys, order, facts }: ProviderCall): ProviderRequest {

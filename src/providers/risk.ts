@@ -8,7 +8,7 @@ import type { Provider, ProviderCall } from "../domain/ports.ts";
 import { RISK_LIMITS, type RiskLimits, screenOrder } from "../domain/risk.ts";
 import { now as clock } from "../platform/ambient.ts";
 import { log } from "../platform/log.ts";
-import { quoted, succeeded } from "./answers.ts";
+import { kindOf, succeeded } from "./answers.ts";
 import { bounded, within } from "./bounded.ts";
 
 /** Counts a customer's recent orders; the stub of a `VelocityActor` implements it. */
@@ -40,7 +40,7 @@ async function recentOrders(velocityOf: VelocityOf, { order, step, signal }: Pro
   try {
     return await within(VELOCITY_TIMEOUT_MS, signal, () => velocityOf(order.tenant, id).record(order.orderId, at));
   } catch (error) {
-    log.warn("risk.velocity_unknown", { orderId: order.orderId, step, detail: quoted(error) });
+    log.warn("risk.velocity_unknown", { orderId: order.orderId, step, detail: kindOf(error) });
     return 0;
   }
 }

@@ -36,7 +36,9 @@ export function callProvider(
   const abort = new AbortController();
   const request = { step, key, undoes: undoneKeys(state, step), attempt, order, facts: factsOf(state), signal: abort.signal };
   const call = providers[OPERATIONS[step].port](request);
-  const answered = call.catch((bug: unknown): ProviderAnswer => ({ outcome: "failed", failure: "bug", detail: excerpt(bug) }));
+  const answered = call.catch(
+    (bug: unknown): ProviderAnswer => ({ outcome: "failed", failure: "bug", detail: "the adapter threw", said: excerpt(bug) }),
+  );
   return new Promise((resolve) => {
     let settle = (answer: ProviderAnswer) => resolve({ step, attempt, answer });
     let cancel = clock.after(CALL_TIMEOUT_MS, () => {

@@ -47,7 +47,7 @@ describe("The diagnosis of an order", () => {
       "waiting_for_retry",
       expect.stringContaining('route failed 1 time, last with "503", next attempt in 7 s'),
     ]);
-    expect(attempts.at(-1)).toEqual({ step: "route", attempt: 1, at: T0 + 2_000, result: "failed", detail: "transient: 503" });
+    expect(attempts.at(-1)).toEqual({ step: "route", attempt: 1, at: T0 + 2_000, result: "failed", detail: "transient: 503", said: null });
   });
 
   it("that waits for a provider says since when, with how many others, and when the next probe is", () => {

@@ -40,7 +40,10 @@ export class World {
   readonly deadLetters: DeadLetter[] = [];
   /** Keys that took effect, per step, in order. */
   readonly effects: { readonly step: Step; readonly key: string; readonly at: number }[] = [];
-  behaviour: (call: ProviderCall) => Behaviour = () => "succeed";
+  /** What was logged, as a line each. */
+  readonly logged: string[] = [];
+  /** How a call goes, or what a provider of the test's own answers. */
+  behaviour: (call: ProviderCall) => Behaviour | Promise<ProviderAnswer> = () => "succeed";
   process: OrderRunner;
   #timers: { readonly at: number; readonly then: () => void }[] = [];
   #incarnation = 0;
@@ -139,13 +142,14 @@ export class World {
       },
       backlog: async () => (this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane }),
       background: (work) => void work.catch(() => {}),
-      log: () => {},
+      log: (level, event, fields) => void this.logged.push(JSON.stringify({ level, event, ...fields })),
     };
     return new OrderRunner(ports, LANES, structuredClone(this.journal), this.alarmAt);
   }
 
   #call(call: ProviderCall): Promise<ProviderAnswer> {
     const behaviour = this.behaviour(call);
+    if (typeof behaviour !== "string") return behaviour;
     const effect = () => {
       if (!this.effects.some(({ key }) => key === call.key)) this.effects.push({ step: call.step, key: call.key, at: this.now });
     };

@@ -7,7 +7,7 @@ import type { OrderCommand } from "../../domain/decide.ts";
 import { sendHints } from "../../messaging/hints.ts";
 import { body, errors, json, route, router } from "../openapi.ts";
 import { problem, refused, respond } from "../problem.ts";
-import { commandReceiptOf, viewOf } from "../views.ts";
+import { commandReceiptOf, viewerOf, viewOf } from "../views.ts";
 import { actor, byId, hintOf, NO_ORDER } from "./shared.ts";
 
 export const commands = router();
@@ -81,7 +81,7 @@ function command<Body extends z.ZodType>(
     if (!result) return respond(c, problem("not-found", NO_ORDER));
     if (result.refusal) return respond(c, refused(result.refusal));
     c.executionCtx.waitUntil(sendHints(c.env, [hintOf(result.state.order, result.state.priority)]));
-    const answer = scopes.includes("orders:read") ? viewOf(result.state) : commandReceiptOf(result.state);
+    const answer = scopes.includes("orders:read") ? viewOf(result.state, viewerOf({ scopes })) : commandReceiptOf(result.state);
     return c.json(answer, 200, { etag: `"${result.state.version}"` });
   });
 }

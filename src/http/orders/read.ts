@@ -6,7 +6,7 @@ import { DiagnosisView, OrderList, OrderView, Timeline } from "../../contract/vi
 import { listOrders, MAX_PAGE_SIZE } from "../../projections/history/queries.ts";
 import { errors, json, route, router } from "../openapi.ts";
 import { orNull, problem, RETRY, respond } from "../problem.ts";
-import { diagnosisOf, listItemOf, timelineOf, viewOf } from "../views.ts";
+import { diagnosisOf, listItemOf, timelineOf, viewerOf, viewOf } from "../views.ts";
 import { actor, byId, NO_ORDER } from "./shared.ts";
 
 export const reading = router();
@@ -61,7 +61,7 @@ reading.openapi(
     if (!state) return respond(c, problem("not-found", NO_ORDER));
     const etag = `"${state.version}"`;
     if (c.req.header("if-none-match") === etag) return c.body(null, 304, { etag });
-    return c.json(viewOf(state), 200, { etag });
+    return c.json(viewOf(state, viewerOf(c.var.caller)), 200, { etag });
   },
 );
 
@@ -77,7 +77,7 @@ reading.openapi(
   async (c) => {
     const { id } = c.req.valid("param");
     const journal = await actor(c, id).events(c.var.caller.tenant);
-    return journal ? c.json(timelineOf(id, journal), 200) : respond(c, problem("not-found", NO_ORDER));
+    return journal ? c.json(timelineOf(id, journal, viewerOf(c.var.caller)), 200) : respond(c, problem("not-found", NO_ORDER));
   },
 );
 
@@ -94,6 +94,6 @@ reading.openapi(
   async (c) => {
     const { id } = c.req.valid("param");
     const diagnosis = await actor(c, id).diagnosis(c.var.caller.tenant);
-    return diagnosis ? c.json(diagnosisOf(id, diagnosis), 200) : respond(c, problem("not-found", NO_ORDER));
+    return diagnosis ? c.json(diagnosisOf(id, diagnosis, viewerOf(c.var.caller)), 200) : respond(c, problem("not-found", NO_ORDER));
   },
 );
