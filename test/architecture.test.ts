@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   live: ["contract", "domain", "platform"],
   actors: ["contract", "domain", "platform", "runtime", "messaging", "providers", "projections", "live", "env.ts"],
   queues: ["contract", "domain", "platform", "messaging", "projections", "actors", "env.ts"],
-  ops: ["contract", "domain", "platform", "runtime", "messaging", "providers", "projections", "actors", "queues", "env.ts"],
+  ops: ["contract", "domain", "platform", "tenants", "runtime", "messaging", "providers", "projections", "actors", "queues", "env.ts"],
   http: ["contract", "domain", "platform", "messaging", "projections", "live", "tenants", "actors", "queues", "ops", "env.ts"],
   "env.ts": ["contract", "messaging"],
   "index.ts": ["contract", "actors", "queues", "http", "ops", "env.ts"],

@@ -4,7 +4,7 @@
  */
 import type { Commit, PlacedOrder } from "../contract/events.ts";
 import type { Cause, OrderSummary, Priority, ProviderName } from "../contract/order.ts";
-import type { ProfileVersion, TenantProfile } from "../contract/profile.ts";
+import type { PinnedProfile, ProfileVersion, TenantProfile } from "../contract/profile.ts";
 import type { RedriveJobView, StartRedrive } from "../contract/quarantine.ts";
 import type { ShardReport, ShardTally, StatsSnapshot } from "../contract/stats.ts";
 import type { BreakerState } from "../domain/breaker.ts";
@@ -14,6 +14,8 @@ import type { Diagnosis } from "../domain/diagnosis.ts";
 import type { Receipt, Reservation, Stock, StockAnswer, StockRefusal } from "../domain/inventory.ts";
 import type { OrderState } from "../domain/order.ts";
 import type { Admission } from "../domain/ports.ts";
+import type { Velocity } from "../domain/risk.ts";
+import type { NamedTrack } from "../domain/tracks.ts";
 import type { CounterActors } from "../projections/counters/projection.ts";
 import type { JournaledOrder } from "../projections/projection.ts";
 import type { AdvanceResult, CommandResult, OrderRunner, PlaceResult, Poked } from "../runtime/order-runner.ts";
@@ -51,7 +53,9 @@ export interface Placement {
 /** One order. What asks for a tenant answers null when that tenant has no such order; the rest, when nobody has. */
 export interface OrderAddress {
   /** Accepts the order or recognises a repeat. When this answers, the order is durable. */
-  place(order: PlacedOrder): Promise<Placement>;
+  place(order: PlacedOrder, profile?: PinnedProfile): Promise<Placement>;
+  /** What placing an order of this digest would come to, when there is one of this id already. */
+  recognise(requestDigest: string): Promise<Placement | null>;
   /** Carries the order as far as it goes. */
   advance(hint: Parameters<OrderRunner["advance"]>[0]): Promise<AdvanceResult | null>;
   /** Carries out a command. */
@@ -104,8 +108,9 @@ export interface VelocityAddress {
   /**
    * Counts an order once and says how many there were in the window that ends with it, itself included.
    * @param at milliseconds; of a repeat, the first one's time stands
+   * @param normal of the tenant's profile that the order was accepted under
    */
-  record(orderId: string, at: number): Promise<number>;
+  record(orderId: string, at: number, normal?: Velocity): Promise<number>;
 }
 
 export const velocityActor = ({ VELOCITY }: Has<"VELOCITY">, tenant: string, customer: string) =>
@@ -227,6 +232,8 @@ export interface TenantAddress {
   version(version: number): Promise<ProfileVersion | null>;
   /** Versions below `before`, newest first. */
   versions(before: number, limit: number): Promise<VersionEntry[]>;
+  /** Every track of every version, each once: orders in flight may be on any of them. */
+  tracks(): Promise<NamedTrack[]>;
 }
 
 export const tenantActor = ({ TENANTS }: Has<"TENANTS">, tenant: string) => stub<TenantAddress>(TENANTS, tenant);

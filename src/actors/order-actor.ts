@@ -5,9 +5,11 @@
 import { Commit, type PlacedOrder } from "../contract/events.ts";
 import { lanesFrom } from "../contract/lanes.ts";
 import type { Cause } from "../contract/order.ts";
-import type { OrderCommand } from "../domain/decide.ts";
+import type { PinnedProfile } from "../contract/profile.ts";
+import { CURRENT_TERMS, type OrderCommand } from "../domain/decide.ts";
 import { type Diagnosis, diagnose } from "../domain/diagnosis.ts";
 import type { OrderState } from "../domain/order.ts";
+import { lanesFor } from "../domain/pinned.ts";
 import { OPERATIONS } from "../domain/ports.ts";
 import { openSteps } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
@@ -39,10 +41,22 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     super(ctx, env, SCHEMA);
   }
 
-  /** Accepts the order or recognises a repeat. When this answers, the order is durable. */
-  async place(order: PlacedOrder): Promise<Placement> {
+  /**
+   * Accepts the order or recognises a repeat. When this answers, the order is durable.
+   * @param profile what of its tenant's profile goes with it; absent for the embedded default
+   */
+  async place(order: PlacedOrder, profile?: PinnedProfile): Promise<Placement> {
     return this.#with(async (process) => {
-      const { outcome, state } = process.place(order);
+      const { outcome, state } = process.place(order, { ...CURRENT_TERMS, profile });
+      return { outcome, placedAt: state.placedAt, priority: state.priority };
+    });
+  }
+
+  /** What placing an order of this digest would come to, when there is one of this id already; null when there is none. */
+  async recognise(requestDigest: string): Promise<Placement | null> {
+    return this.#with(async ({ state }) => {
+      if (state === null) return null;
+      const outcome = state.order.requestDigest === requestDigest ? "replayed" : "conflict";
       return { outcome, placedAt: state.placedAt, priority: state.priority };
     });
   }
@@ -74,7 +88,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
       const asked = Promise.all([this.store.armedAt(), this.#blockedBy(state), this.#backlogOf(state)]);
       const [alarmAt, provider, backlog] = await asked;
       const circumstances = { now: now(), alarmAt, running: isRunning, provider, backlog };
-      return diagnose(state, this.#journal(), circumstances, lanesFrom(this.env.LANES)[state.priority]);
+      return diagnose(state, this.#journal(), circumstances, lanesFor(state, lanesFrom(this.env.LANES))[state.priority]);
     });
   }
 
@@ -156,10 +170,11 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
         },
       },
       random,
-      providers: providersFrom(env, {
-        stockOf: (tenant, sku) => stockActor(env, tenant, sku),
-        velocityOf: (tenant, customer) => velocityActor(env, tenant, customer),
-      }),
+      providers: (profile) =>
+        providersFrom(env, profile, {
+          stockOf: (tenant, sku) => stockActor(env, tenant, sku),
+          velocityOf: (tenant, customer) => velocityActor(env, tenant, customer),
+        }),
       breakers: breakersFrom(env),
       publish: (change) => sendChange(env.ORDER_EVENTS, change),
       hint: (hint) => sendHints(env, [hint]),

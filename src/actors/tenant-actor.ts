@@ -3,7 +3,10 @@
  * pass through here one at a time, so no two become the same version. What readers use is a copy in KV, written through
  * as an outbox: the version is durable first, and the alarm writes it again until KV has it.
  */
-import { ProfileVersion } from "../contract/profile.ts";
+import { z } from "zod";
+import { TrackName } from "../contract/order.ts";
+import { ProfileVersion, Track } from "../contract/profile.ts";
+import type { NamedTrack } from "../domain/tracks.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
@@ -20,6 +23,9 @@ const SQL = {
   latest: "SELECT version, at, by, reason, profile FROM versions ORDER BY version DESC LIMIT 1",
   one: "SELECT version, at, by, reason, profile FROM versions WHERE version = ?",
   page: "SELECT version, at, by, reason FROM versions WHERE version < ? ORDER BY version DESC LIMIT ?",
+  tracks: `
+    SELECT json_extract(profile, '$.tracks') AS tracks FROM versions
+    WHERE json_extract(profile, '$.tracks') IS NOT NULL GROUP BY tracks ORDER BY max(version) DESC LIMIT ?`,
   add: "INSERT INTO versions (version, at, by, reason, profile) VALUES (?, ?, ?, ?, ?)",
 } as const;
 
@@ -28,6 +34,11 @@ const PUBLISHED = "published";
 
 /** KV takes one write a second of a key; whoever waits for the answer is a person. */
 const PUBLISH_DEADLINE_MS = 3_000;
+
+/** Sets of tracks that orders in flight are looked for on, the newest first; a track of more changes ago has no order left. */
+const MAX_TRACK_SETS = 20;
+
+const Tracks = z.record(TrackName, Track);
 
 /** When the alarm looks whether KV has the version: after the write that the change itself begins. */
 const PUBLISH_AGAIN_MS = 10_000;
@@ -85,6 +96,13 @@ export class TenantActor extends Actor implements Serves<TenantAddress> {
   async versions(before: number, limit: number): Promise<VersionEntry[]> {
     const rows = this.store.read<EntryRow>(SQL.page, before, limit);
     return rows.map(({ version, at, by, reason }) => ({ version, at, by, reason }));
+  }
+
+  /** Every track of every version, each once: orders in flight may be on any of them. */
+  async tracks(): Promise<NamedTrack[]> {
+    const rows = this.store.read<{ tracks: string }>(SQL.tracks, MAX_TRACK_SETS);
+    const all = rows.flatMap(({ tracks }) => Object.entries(Tracks.parse(JSON.parse(tracks))).map(([name, track]) => ({ name, track })));
+    return [...new Map(all.map((named) => [JSON.stringify(named), named])).values()];
   }
 
   protected override async wake(): Promise<void> {

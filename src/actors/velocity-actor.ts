@@ -3,12 +3,12 @@
  * about an order but its id and time. It may forget: whoever asks must do without an answer.
  */
 import { z } from "zod";
-import { RISK_LIMITS } from "../domain/risk.ts";
+import { RISK_LIMITS, type Velocity } from "../domain/risk.ts";
 import { Actor } from "./actor.ts";
 import type { Serves, VelocityAddress } from "./addresses.ts";
 
-/** Four times what the screening tolerates: the count saturates here, and a robot cannot make the row grow. */
-export const MAX_REMEMBERED = 4 * RISK_LIMITS.velocityMax;
+/** The count saturates at four times what the screening tolerates, and a robot cannot make the row grow. */
+export const REMEMBERED_PER_NORMAL = 4;
 
 const KEY = "orders";
 
@@ -20,20 +20,21 @@ export class VelocityActor extends Actor implements Serves<VelocityAddress> {
   /**
    * Counts an order once and says how many there were in the window that ends with it, itself included.
    * @param at milliseconds; of a repeat, the first one's time stands
+   * @param normal of the tenant's profile that the order was accepted under
    */
-  record(orderId: string, at: number): number {
+  record(orderId: string, at: number, normal: Velocity = RISK_LIMITS): number {
     const before = Remembered.parse(this.store.get(KEY) ?? []);
     const seenAt = before.find(([seen]) => seen === orderId)?.[1];
-    const after = seenAt === undefined ? remember(before, orderId, at) : before;
+    const after = seenAt === undefined ? remember(before, orderId, at, normal) : before;
     if (after !== before) this.store.put(KEY, after);
     const end = seenAt ?? at;
-    return after.filter(([, time]) => time > end - RISK_LIMITS.velocityWindowMs && time <= end).length;
+    return after.filter(([, time]) => time > end - normal.velocityWindowMs && time <= end).length;
   }
 }
 
 /** The list with one more order, without those that no window can reach any more, and with the oldest dropped beyond the cap. */
-function remember(before: Remembered, orderId: string, at: number): Remembered {
+function remember(before: Remembered, orderId: string, at: number, { velocityMax, velocityWindowMs }: Velocity): Remembered {
   const sorted: Remembered = [...before, [orderId, at] satisfies Remembered[number]].sort(([, a], [, b]) => a - b);
   const newest = sorted.at(-1)?.[1] ?? at;
-  return sorted.filter(([, time]) => time > newest - RISK_LIMITS.velocityWindowMs).slice(-MAX_REMEMBERED);
+  return sorted.filter(([, time]) => time > newest - velocityWindowMs).slice(-REMEMBERED_PER_NORMAL * velocityMax);
 }

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { Address, Cause, Charge, Customer, OrderLine, Payment, Priority, ProviderName, Refusal, Step, TrackName } from "./order.ts";
 import { Amount, Currency, Millis, OrderId, Tenant } from "./primitives.ts";
+import { PinnedProfile } from "./profile.ts";
 
 /**
  * An order as it was accepted. `requestDigest` is the digest of the submitted body; it tells a repeat from another order under
@@ -54,8 +55,11 @@ const by = z.string().max(100);
 const attempt = z.int().positive();
 
 export const OrderEvent = z.discriminatedUnion("type", [
-  /** `saga`: the version of the graph that carries the order to its end, kept in `domain/saga.ts`. */
-  z.object({ type: z.literal("OrderPlaced"), order: PlacedOrder, saga: z.int().positive() }),
+  /**
+   * What the order was accepted under, and is carried to its end by. `saga`: the version of the graph, kept in `domain/saga.ts`.
+   * `profile`: the parts of its tenant's profile that its life needs, by value; absent for the embedded default.
+   */
+  z.object({ type: z.literal("OrderPlaced"), order: PlacedOrder, saga: z.int().positive(), profile: PinnedProfile.optional() }),
   /** The order left its lane: its first run began at `startedAt`. */
   z.object({ type: z.literal("OrderStarted"), startedAt: Millis }),
   /** The intent, written ahead of the call. `attempt` is the fencing token that its answer must carry. */

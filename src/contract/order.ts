@@ -5,9 +5,17 @@ import { Amount, Country, Currency, Email, MAX_AMOUNT, Millis, OrderId, Tenant, 
 
 export { Priority };
 
-/** What happens after `confirmed`: `domain/tracks.ts`. */
-export const TrackName = z.enum(["retail", "bakery"]);
+/** Tracks and stages are named in lists and logs, and a kitchen's board has a stage in its path: short and plain. */
+const PlainName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,39}$/, "must be 1 to 40 lower-case letters, digits or underscores, the first a letter");
+
+/** What happens after `confirmed`: a track of the tenant's profile, see `contract/profile.ts`. */
+export const TrackName = PlainName;
 export type TrackName = z.infer<typeof TrackName>;
+
+/** A stage of a track. */
+export const StageName = PlainName;
 
 export const OrderStatus = z.enum([
   "accepted",
@@ -108,7 +116,7 @@ export const PlaceOrder = z
   .strictObject({
     reference: text(100).optional().meta({ description: "Your own number for it, shown back.", example: "536365" }),
     priority: Priority.default(DEFAULT_PRIORITY),
-    track: TrackName.default("retail"),
+    track: TrackName.optional().meta({ description: "A track of the tenant's profile; the first one when absent.", example: "retail" }),
     currency: Currency,
     lines: z.array(OrderLine).min(1).max(MAX_LINES),
     charges: z.array(Charge).max(MAX_CHARGES).default([]),

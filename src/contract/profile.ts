@@ -3,7 +3,8 @@
  * out is as the deployment has it. What is stored is immutable and outlives the code: bounds below may be widened, never narrowed.
  */
 import { z } from "zod";
-import { ProviderName } from "./order.ts";
+import { LaneOverride, Priority } from "./lanes.ts";
+import { ProviderName, StageName, TrackName } from "./order.ts";
 import { Amount, Currency, Millis, Tenant, text } from "./primitives.ts";
 
 const SECOND = 1_000;
@@ -25,11 +26,6 @@ const MAX_TRACKS = 20;
 
 /** ISO 4217 has fewer than 200 codes in use. */
 const MAX_CURRENCIES = 200;
-
-/** Tracks and stages are named in lists and logs, and a kitchen's board has a stage in its path: short and plain. */
-const PlainName = z
-  .string()
-  .regex(/^[a-z][a-z0-9_]{0,39}$/, "must be 1 to 40 lower-case letters, digits or underscores, the first a letter");
 
 const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
@@ -112,10 +108,13 @@ export const ProviderChoice = z
   .meta({ id: "ProviderChoice" });
 export type ProviderChoice = z.infer<typeof ProviderChoice>;
 
+/** Capacity and pressure are of the lane's queue, which all tenants share, so they are no tenant's to set. */
+const TenantLane = LaneOverride.omit({ capacity: true, fullAfterMs: true });
+
 const Budget = z.int().min(0).max(MAX_BUDGET_MS, `must be at most 90 days (${MAX_BUDGET_MS})`);
 
 export const Stage = z.strictObject({
-  name: PlainName,
+  name: StageName,
   budgetMs: Budget.meta({ description: "How long an order may stay in the stage before a person is told; of the last one, nothing." }),
 });
 export type Stage = z.infer<typeof Stage>;
@@ -162,6 +161,7 @@ const named = <Name extends string, Value extends z.ZodType>(names: readonly Nam
   z.strictObject(Object.fromEntries(names.map((name) => [name, value.optional()])) as Record<Name, z.ZodOptional<Value>>);
 
 const Providers = named(ProviderName.options, ProviderChoice);
+const TenantLanes = named(Priority.options, TenantLane);
 
 export const TenantProfile = z
   .strictObject({
@@ -171,9 +171,10 @@ export const TenantProfile = z
       .max(254)
       .meta({ description: "Sends the confirmations; the account must be allowed to use its domain." }),
     providers: Providers,
+    lanes: TenantLanes.meta({ description: "Retry and waiting times, laid over the deployment's." }),
     risk: RiskProfile,
     tracks: z
-      .record(PlainName, Track)
+      .record(TrackName, Track)
       .superRefine((tracks, context) => {
         const count = Object.keys(tracks).length;
         if (count === 0) context.addIssue({ code: "custom", message: "must name a track" });
@@ -203,7 +204,7 @@ export interface VersionedProfile {
 /** What of a profile goes with an order to its end: kept by value in its journal, so that a later version never reaches it. */
 export const PinnedProfile = z.object({
   version: z.int().positive(),
-  ...TenantProfile.pick({ displayName: true, sender: true, providers: true, risk: true }).shape,
+  ...TenantProfile.pick({ displayName: true, sender: true, providers: true, lanes: true, risk: true }).shape,
   /** The order's own track, when the profile has tracks of its own. */
   track: Track.optional(),
 });

@@ -16,7 +16,7 @@ const COMMANDS: Readonly<Record<Action, (state: OrderState) => OrderCommand | nu
   approve: () => ({ type: "ApproveOrder", by }),
   reject: () => ({ type: "RejectOrder", by }),
   stage: (state) => {
-    const next = nextStage(trackOf(state.order.track), state.stage);
+    const next = nextStage(trackOf(state), state.stage);
     return next ? { type: "ReachStage", stage: next.name, by } : null;
   },
   // Any correction that changes something.

@@ -5,6 +5,7 @@
 import type { Correction, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import { FIRST_PRIORITY, type Lane } from "../contract/lanes.ts";
 import type { Cause, OrderStatus, ProviderName, Step } from "../contract/order.ts";
+import type { PinnedProfile } from "../contract/profile.ts";
 import { evolve, isAtRest, type OrderState, type StepState } from "./order.ts";
 import type { ProviderAnswer } from "./ports.ts";
 import { ageingDeadlineOf, follow, plan, stageDeadlineOf } from "./progress.ts";
@@ -35,13 +36,15 @@ const NOTHING: Decision = { events: [] };
 export interface Terms {
   /** The version of its saga. */
   readonly saga: number;
+  /** What of its tenant's profile its life needs; absent for the embedded default. */
+  readonly profile?: PinnedProfile | undefined;
 }
 
 export const CURRENT_TERMS: Terms = { saga: CURRENT_SAGA };
 
 /** An accepted order, together with the intents of its first group: one commit holds both. */
-export function decidePlace(order: PlacedOrder, at: number, { saga }: Terms = CURRENT_TERMS): OrderEvent[] {
-  const placed: OrderEvent = { type: "OrderPlaced", order, saga };
+export function decidePlace(order: PlacedOrder, at: number, { saga, profile }: Terms = CURRENT_TERMS): OrderEvent[] {
+  const placed: OrderEvent = { type: "OrderPlaced", order, saga, ...(profile && { profile }) };
   return [placed, ...follow(evolve(null, placed, at), at)];
 }
 
@@ -208,7 +211,7 @@ const mayBeRefused = (step: Step): boolean => !isUndo(step) && step !== "confirm
 
 function decideStage(state: OrderState, command: OrderCommand & { type: "ReachStage" }): Decision {
   const { track: name } = state.order;
-  const track = trackOf(name);
+  const track = trackOf(state);
   const stages = track.stages.map((stage) => stage.name);
   const reached = state.stage === null ? -1 : stages.indexOf(state.stage);
   const wanted = stages.indexOf(command.stage);

@@ -192,7 +192,7 @@ function sentenceOf(state: OrderState, diagnosis: Omit<Diagnosis, "sentence">, {
     case "held":
       return `Held for a person by the risk screening ${since}: ${state.hold?.flags.join(", ")}. Nobody deciding by ${deadline(state.hold?.until ?? 0)} rejects it.`;
     case "waiting_for_stage":
-      return `Confirmed and waiting for the stage ${nextStage(trackOf(state.order.track), state.stage)?.name ?? "after the last"}, which is due by ${deadline(stageDeadlineOf(state) ?? now)}.`;
+      return `Confirmed and waiting for the stage ${nextStage(trackOf(state), state.stage)?.name ?? "after the last"}, which is due by ${deadline(stageDeadlineOf(state) ?? now)}.`;
     case "stage_overran":
       return `The stage ${state.stage ?? "confirmed"} has taken longer than its budget, ${since}; somebody should look where the goods are.`;
     case "quarantined":

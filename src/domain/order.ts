@@ -4,6 +4,7 @@
 import type { Commit, FailureKind, OrderEvent, PlacedOrder, StepFacts } from "../contract/events.ts";
 import type { CommitNote } from "../contract/messages.ts";
 import type { Attention, Cause, OrderStatus, OrderSummary, Priority, Refusal, Step, UndoStep } from "../contract/order.ts";
+import type { PinnedProfile } from "../contract/profile.ts";
 import { isUndo, sagaOf } from "./saga.ts";
 
 /** Where one step of the saga stands. */
@@ -38,6 +39,8 @@ export interface OrderState {
   readonly order: PlacedOrder;
   /** The version of the graph under which it was accepted, and which carries it to its end. */
   readonly saga: number;
+  /** What of its tenant's profile it was accepted under; null for the embedded default. */
+  readonly profile: PinnedProfile | null;
   readonly status: OrderStatus;
   /** As placed, or where the order was last promoted to, and since when. */
   readonly priority: Priority;
@@ -80,7 +83,7 @@ export function apply(state: OrderState | null, commit: Commit): OrderState | nu
 
 /** One event further; `at` is the time of the commit that holds it. */
 export function evolve(state: OrderState | null, event: OrderEvent, at: number): OrderState {
-  if (event.type === "OrderPlaced") return placed(event.order, event.saga, at);
+  if (event.type === "OrderPlaced") return placed(event, at);
   if (state === null) throw new Error(`a journal cannot begin with ${event.type}`);
   switch (event.type) {
     case "OrderStarted":
@@ -206,11 +209,12 @@ export function causeFingerprintOf({ class: kind, step, detail }: Cause): string
 
 const MAX_FINGERPRINT_DETAIL = 120;
 
-function placed(order: PlacedOrder, saga: number, at: number): OrderState {
+function placed({ order, saga, profile }: OrderEvent & { type: "OrderPlaced" }, at: number): OrderState {
   return {
     version: 0,
     order,
     saga,
+    profile: profile ?? null,
     status: "accepted",
     priority: order.priority,
     laneSince: at,

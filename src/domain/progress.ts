@@ -164,7 +164,7 @@ export const ageingDeadlineOf = (state: OrderState, { ages }: Lane): number | nu
 export function stageDeadlineOf(state: OrderState): number | null {
   const inTrack = state.status === "confirmed" || state.status === "in_fulfilment";
   if (!inTrack || state.stageOverran) return null;
-  return (state.stageSince ?? state.updatedAt) + stageBudgetMs(trackOf(state.order.track), state.stage);
+  return (state.stageSince ?? state.updatedAt) + stageBudgetMs(trackOf(state), state.stage);
 }
 
 /** Whose trouble it is when the retries of a failure are used up. */

@@ -1,6 +1,7 @@
 /** The rules of risk screening. A flag asks for a person's look; it never refuses by itself. */
 import type { PlacedOrder } from "../contract/events.ts";
 import type { Currency } from "../contract/primitives.ts";
+import type { RiskProfile } from "../contract/profile.ts";
 
 /** Totals in minor units of one currency. */
 export interface AmountLimits {
@@ -10,13 +11,16 @@ export interface AmountLimits {
   readonly foreignCardFrom: number;
 }
 
-export interface RiskLimits {
+/** How many orders of one customer within the window are normal. */
+export interface Velocity {
+  readonly velocityMax: number;
+  readonly velocityWindowMs: number;
+}
+
+export interface RiskLimits extends Velocity {
   readonly byCurrency: Readonly<Record<Currency, AmountLimits>>;
   /** For every currency that has no limits of its own: none passes unseen. */
   readonly fallback: AmountLimits;
-  /** Orders of one customer within `velocityWindowMs` that are normal. */
-  readonly velocityMax: number;
-  readonly velocityWindowMs: number;
 }
 
 const MAJOR: AmountLimits = { reviewFrom: 1_000_000, foreignCardFrom: 50_000 };
@@ -62,6 +66,16 @@ export const RISK_LIMITS: RiskLimits = {
   velocityMax: 50,
   velocityWindowMs: 60 * 60_000,
 };
+
+/** What a tenant says of its own, laid over the embedded limits. `otherwise` takes the place of those of all other currencies. */
+export function limitsFrom({ velocityMax, velocityWindowMs, limits, otherwise }: RiskProfile = {}): RiskLimits {
+  return {
+    byCurrency: { ...(otherwise ? {} : RISK_LIMITS.byCurrency), ...limits },
+    fallback: otherwise ?? RISK_LIMITS.fallback,
+    velocityMax: velocityMax ?? RISK_LIMITS.velocityMax,
+    velocityWindowMs: velocityWindowMs ?? RISK_LIMITS.velocityWindowMs,
+  };
+}
 
 export type RiskFlag = "amount" | "velocity" | "foreign_card";
 

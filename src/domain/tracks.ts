@@ -1,22 +1,12 @@
-/** What happens to an order after it is confirmed: named stages, each with a time budget. Adding a track is adding a row here. */
-import type { TrackName } from "../contract/order.ts";
-
-export interface Stage {
-  readonly name: string;
-  /** How long an order may stay in this stage before a person is told, in milliseconds. */
-  readonly budgetMs: number;
-}
-
-/** The budget of `confirmed` itself is how long the first stage may take to begin. The last stage ends the order. */
-export interface Track {
-  readonly firstStageWithinMs: number;
-  readonly stages: readonly [Stage, ...Stage[]];
-}
+/** What happens to an order after it is confirmed: named stages, each with a time budget, as its tenant's profile or the table here has them. */
+import type { Track } from "../contract/profile.ts";
+import type { OrderState } from "./order.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-export const TRACKS: Readonly<Record<TrackName, Track>> = {
+/** Of orders whose tenant has none of its own. A track is only ever added to: orders in flight are on it. */
+export const TRACKS: Readonly<Record<string, Track>> = {
   retail: {
     firstStageWithinMs: 24 * HOUR,
     stages: [
@@ -39,14 +29,26 @@ export const TRACKS: Readonly<Record<TrackName, Track>> = {
   },
 };
 
-export const trackOf = (name: TrackName): Track => TRACKS[name];
+export interface NamedTrack {
+  readonly name: string;
+  readonly track: Track;
+}
+
+export const EMBEDDED_TRACKS: readonly NamedTrack[] = Object.entries(TRACKS).map(([name, track]) => ({ name, track }));
+
+/** The order's track as it was when the order was accepted. */
+export function trackOf({ order, profile }: Pick<OrderState, "order" | "profile">): Track {
+  const track = profile?.track ?? TRACKS[order.track];
+  if (track === undefined) throw new Error(`no release may lose a track: ${order.track}`);
+  return track;
+}
 
 /** Whether a stage is one of the track's, or none has been reached yet. */
 export const isInTrack = ({ stages }: Track, current: string | null): boolean =>
   current === null || stages.some(({ name }) => name === current);
 
 /** The stage after `current` (null: none reached yet), or undefined when `current` is the last or none of the track's. */
-export function nextStage(track: Track, current: string | null): Stage | undefined {
+export function nextStage(track: Track, current: string | null): Track["stages"][number] | undefined {
   if (!isInTrack(track, current)) return undefined;
   return track.stages[track.stages.findIndex(({ name }) => name === current) + 1];
 }

@@ -18,7 +18,10 @@ const isoOrNull = (millis: number | null): string | null => (millis === null ? n
 const linksOf = (id: string): z.infer<typeof Links> => ({ self: `/v1/orders/${id}`, events: `/v1/orders/${id}/events` });
 
 /** @param placedAt milliseconds */
-export function receiptOf({ orderId: id, total, currency }: PlacedOrder, placedAt: number): OrderReceipt {
+export function receiptOf(
+  { orderId: id, total, currency }: Pick<PlacedOrder, "orderId" | "total" | "currency">,
+  placedAt: number,
+): OrderReceipt {
   return { id, status: "accepted", placedAt: iso(placedAt), total, currency, links: linksOf(id) };
 }
 
@@ -66,7 +69,7 @@ export function viewOf(state: OrderState, viewer: Viewer): OrderView {
       lastFailure: lastFailure?.detail ?? null,
     })),
     ahead: stepsAhead(state),
-    nextStage: nextStage(trackOf(order.track), state.stage)?.name ?? null,
+    nextStage: nextStage(trackOf(state), state.stage)?.name ?? null,
     actions: mayDo(state),
     placedAt: iso(state.placedAt),
     startedAt: isoOrNull(state.startedAt),

@@ -7,7 +7,6 @@ import { ProviderName } from "../contract/order.ts";
 import { OrderId } from "../contract/primitives.ts";
 import type { Contribution } from "../domain/counters.ts";
 import type { OrderState } from "../domain/order.ts";
-import type { LedgerReaders } from "../domain/ports.ts";
 import type { Env } from "../env.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
@@ -35,7 +34,6 @@ export class Auditor {
   readonly #env: Env;
   readonly #tenant: string;
   readonly #at: number;
-  readonly #ledgers: LedgerReaders;
   /** Providers whose ledgers are read. */
   readonly #asked = new Set<ProviderName>();
   readonly unsupported = new Set<ProviderName>();
@@ -47,14 +45,12 @@ export class Auditor {
     this.#env = env;
     this.#tenant = tenant;
     this.#at = at;
-    this.#ledgers = ledgerReadersFrom(env, (owner, sku) => stockActor(env, owner, sku));
   }
 
   /** Chooses the ledgers to read. A provider whose breaker is not closed is left alone and counts as unanswered. */
   async prepare(): Promise<void> {
-    const names = Object.keys(this.#ledgers) as ProviderName[];
     await Promise.all(
-      names.map(async (name) => {
+      ProviderName.options.map(async (name) => {
         const view = await breakerOf(this.#env, name).catch(() => null);
         (view?.breaker.state === "closed" ? this.#asked : this.unanswered).add(name);
       }),
@@ -93,10 +89,11 @@ export class Auditor {
   async #judgeProviders(state: OrderState): Promise<Finding[]> {
     const { reserve } = state.steps;
     const facts = reserve?.phase === "succeeded" ? { reserve: reserve.facts } : {};
+    const ledgers = ledgerReadersFrom(this.#env, state.profile, (owner, sku) => stockActor(this.#env, owner, sku));
     const names = ProviderName.options.filter((name) => this.#asked.has(name) && !this.unsupported.has(name));
     const findings = await Promise.all(
       names.map(async (name) => {
-        const record = await this.#ledgers[name]({ order: state.order, facts });
+        const record = await ledgers[name]({ order: state.order, facts });
         if (record.outcome === "read") return judgeProvider(state, name, record.effects);
         this[record.outcome].add(name);
         return [];

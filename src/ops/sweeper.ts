@@ -4,11 +4,11 @@
  * change, and does nothing to a healthy order. A sweep is bounded; the next one goes on with the rest.
  */
 
-import { orderActor } from "../actors/addresses.ts";
+import { orderActor, tenantActor } from "../actors/addresses.ts";
 import type { SweepReport } from "../contract/ops.ts";
-import { type OrderStatus, TrackName } from "../contract/order.ts";
+import type { OrderStatus } from "../contract/order.ts";
 import { HOLD_MS } from "../domain/progress.ts";
-import { TRACKS } from "../domain/tracks.ts";
+import { EMBEDDED_TRACKS, type NamedTrack } from "../domain/tracks.ts";
 import type { Env } from "../env.ts";
 import { random as dice, now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
@@ -16,6 +16,7 @@ import { excerpt, log } from "../platform/log.ts";
 import { inRounds } from "../platform/rounds.ts";
 import { type OverdueOrder, type OverdueRange, overdueOrders } from "../projections/history/overdue.ts";
 import type { Poked } from "../runtime/order-runner.ts";
+import { profiles } from "../tenants/profiles.ts";
 import { someTenants } from "./tenants.ts";
 
 /** Orders poked in one sweep, of all tenants together. With 20 at a time this takes some seconds. */
@@ -53,7 +54,7 @@ export async function sweep(env: Env, { tenant, random = dice, at = now() }: Swe
   const fair = Math.ceil(MAX_POKED / Math.max(1, tenants.length));
   const report = { checked: 0, healthy: 0, stuck: 0, alarmLost: 0, historyBehind: 0, unreachable: 0 };
   for (const name of tenants) {
-    const ranges = rangesAt(at, random);
+    const ranges = rangesAt(at, random, await tracksOf(env, name));
     const overdue = (await overdueOrders(env.HISTORY, name, ranges, fair)).slice(0, fair);
     const found = await inRounds(overdue, (order) => poke(env, name, order));
     report.checked += found.length;
@@ -62,6 +63,23 @@ export async function sweep(env: Env, { tenant, random = dice, at = now() }: Swe
   const done: SweepReport = { ...report, durationMs: now() - startedAt };
   log.info("sweep.done", { ...done, tenants: tenants.length });
   return done;
+}
+
+const TRACKS_DEADLINE_MS = 5_000;
+
+/**
+ * Every track that an order in flight may be on: orders keep the one that they were accepted under, so those of older versions
+ * of the tenant's profile count, too. Without an answer the embedded ones and the current ones are looked at; the next sweep asks again.
+ */
+async function tracksOf(env: Env, tenant: string): Promise<readonly NamedTrack[]> {
+  const current = await profiles.of(env, tenant);
+  if (current?.version === 0) return EMBEDDED_TRACKS;
+  const asked = within(TRACKS_DEADLINE_MS, "asking for a tenant's tracks", tenantActor(env, tenant).tracks());
+  const own = await asked.catch((error: unknown) => {
+    log.warn("tenant.profile_unanswered", { tenant, error: excerpt(error) });
+    return Object.entries(current?.profile.tracks ?? {}).map(([name, track]) => ({ name, track }));
+  });
+  return [...EMBEDDED_TRACKS, ...own];
 }
 
 type Found = Exclude<keyof SweepReport, "checked" | "durationMs">;
@@ -88,22 +106,21 @@ async function poke(env: Env, tenant: string, { orderId, version }: OverdueOrder
  * The ranges of orders that should have moved by `at`. Each range is examined from its beginning and once more from a random
  * point. Otherwise many healthy orders at its beginning, such as those that wait for a provider, would hide a lost one.
  */
-export function rangesAt(at: number, random: () => number): OverdueRange[] {
+export function rangesAt(at: number, random: () => number, tracks: readonly NamedTrack[] = EMBEDDED_TRACKS): OverdueRange[] {
   const ranges: OverdueRange[] = [
     ...MOVING.map((status) => ({ status, track: null, from: 0, to: at - MOVING_FOR_MS, unchangedSince: at - GRACE_MS })),
     { status: "held", track: null, from: 0, to: at - HOLD_MS - GRACE_MS, unchangedSince: at - HOLD_MS - GRACE_MS },
-    ...TrackName.options.flatMap((track) => trackRanges(track, at)),
+    ...tracks.flatMap((track) => trackRanges(track, at)),
   ];
   return ranges.flatMap((range) => [range, { ...range, from: Math.max(range.from, Math.floor(range.to - random() * LOOK_BACK_MS)) }]);
 }
 
 /** In a track the history does not tell since when a stage lasts: longer than the longest one is too long in any. */
-function trackRanges(track: TrackName, at: number): OverdueRange[] {
-  const { firstStageWithinMs, stages } = TRACKS[track];
+function trackRanges({ name, track: { firstStageWithinMs, stages } }: NamedTrack, at: number): OverdueRange[] {
   const budgets = stages.map(({ budgetMs }) => budgetMs);
   const until = (status: OrderStatus, budgetMs: number, unchangedForMs: number): OverdueRange => {
     const to = at - budgetMs - GRACE_MS;
-    return { status, track, from: to - HOLD_MS - LOOK_BACK_MS, to, unchangedSince: at - unchangedForMs - GRACE_MS };
+    return { status, track: name, from: to - HOLD_MS - LOOK_BACK_MS, to, unchangedSince: at - unchangedForMs - GRACE_MS };
   };
   const total = budgets.reduce((sum, budget) => sum + budget, firstStageWithinMs);
   return [until("confirmed", firstStageWithinMs, firstStageWithinMs), until("in_fulfilment", total, Math.max(...budgets))];

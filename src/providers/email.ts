@@ -15,8 +15,14 @@ export interface Mailer {
   send(mail: Mail): Promise<{ readonly messageId: string }>;
 }
 
+/** An address with the name that mail programs show in its place. */
+export interface Sender {
+  readonly email: string;
+  readonly name: string;
+}
+
 export interface Mail {
-  readonly from: string;
+  readonly from: string | Sender;
   readonly to: string;
   readonly subject: string;
   readonly text: string;
@@ -28,7 +34,7 @@ export interface Mail {
 const MAX_SUBJECT = 78;
 
 /** @param from sender; its domain must be one that the account may send from */
-export function emailProvider(mailer: Mailer, from: string): Provider {
+export function emailProvider(mailer: Mailer, from: string | Sender): Provider {
   return bounded(async ({ order, key }) => {
     const to = order.customer.email;
     if (to === undefined) return succeeded({ reference: "no_address" });

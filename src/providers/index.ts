@@ -1,6 +1,12 @@
-/** The adapter of each port: a company's own system when its address is configured, otherwise the embedded default. */
+/**
+ * The adapter of each port, as the profile that an order was accepted under says: a company's own system, or the embedded
+ * default. Where the profile leaves a port to the deployment, its variables say.
+ */
 
-import type { LedgerReaders, Providers } from "../domain/ports.ts";
+import type { ProviderName } from "../contract/order.ts";
+import type { PinnedProfile } from "../contract/profile.ts";
+import type { LedgerReader, LedgerReaders, Provider, Providers } from "../domain/ports.ts";
+import { failed } from "./answers.ts";
 import { emailProvider } from "./email.ts";
 import { httpLedgerReader, httpProvider } from "./http.ts";
 import { inventoryLedgerReader, inventoryProvider, type SkuRecord, type StockOf } from "./inventory.ts";
@@ -28,32 +34,73 @@ export interface ProviderBindings {
 /** @throws when `SANDBOX_FAULTS` does not fit its schema */
 export function providersFrom(
   env: ProviderBindings,
+  profile: PinnedProfile | null,
   { stockOf, velocityOf }: { readonly stockOf: StockOf; readonly velocityOf: VelocityOf },
 ): Providers {
   const faults = sandboxFaultsFrom(env.SANDBOX_FAULTS);
+  const { sender = env.CONFIRMATION_FROM, displayName } = profile ?? {};
+  const from = displayName === undefined ? sender : { email: sender, name: displayName };
+  const provider = (port: ProviderName, embedded: () => Provider): Provider => {
+    const remote = remoteOf(env, profile, port);
+    if (remote === null) return embedded();
+    return "flaw" in remote ? async () => failed("poison", remote.flaw) : httpProvider(remote);
+  };
   return {
-    risk: riskProvider(velocityOf),
-    payment: env.PAYMENT_URL
-      ? httpProvider({ url: env.PAYMENT_URL, token: env.PAYMENT_TOKEN })
-      : sandbox("payment", { faults: faults.payment }),
-    inventory: env.INVENTORY_URL ? httpProvider({ url: env.INVENTORY_URL, token: env.INVENTORY_TOKEN }) : inventoryProvider(stockOf),
-    fulfilment: env.FULFILMENT_URL
-      ? httpProvider({ url: env.FULFILMENT_URL, token: env.FULFILMENT_TOKEN })
-      : sandbox("fulfilment", { faults: faults.fulfilment }),
-    notification: env.NOTIFICATION_URL
-      ? httpProvider({ url: env.NOTIFICATION_URL, token: env.NOTIFICATION_TOKEN })
-      : emailProvider(env.EMAIL, env.CONFIRMATION_FROM),
+    risk: riskProvider(velocityOf, { risk: profile?.risk }),
+    payment: provider("payment", () => sandbox("payment", { faults: faults.payment })),
+    inventory: provider("inventory", () => inventoryProvider(stockOf)),
+    fulfilment: provider("fulfilment", () => sandbox("fulfilment", { faults: faults.fulfilment })),
+    notification: provider("notification", () => emailProvider(env.EMAIL, from)),
   };
 }
 
 /** Reads the ledger of each port; `noLedger` where the provider keeps none. */
-export function ledgerReadersFrom(env: ProviderBindings, stockOf: StockOf<SkuRecord>): LedgerReaders {
-  return {
-    payment: env.PAYMENT_URL ? httpLedgerReader({ url: env.PAYMENT_URL, token: env.PAYMENT_TOKEN }) : noLedger,
-    inventory: env.INVENTORY_URL
-      ? httpLedgerReader({ url: env.INVENTORY_URL, token: env.INVENTORY_TOKEN })
-      : inventoryLedgerReader(stockOf),
-    fulfilment: env.FULFILMENT_URL ? httpLedgerReader({ url: env.FULFILMENT_URL, token: env.FULFILMENT_TOKEN }) : noLedger,
-    notification: env.NOTIFICATION_URL ? httpLedgerReader({ url: env.NOTIFICATION_URL, token: env.NOTIFICATION_TOKEN }) : noLedger,
+export function ledgerReadersFrom(env: ProviderBindings, profile: PinnedProfile | null, stockOf: StockOf<SkuRecord>): LedgerReaders {
+  const reader = (port: ProviderName, embedded: LedgerReader): LedgerReader => {
+    const remote = remoteOf(env, profile, port);
+    if (remote === null) return embedded;
+    if ("flaw" in remote) return async () => ({ outcome: "unanswered", detail: remote.flaw });
+    const { url, token } = remote;
+    return httpLedgerReader({ url, token });
   };
+  return {
+    payment: reader("payment", noLedger),
+    inventory: reader("inventory", inventoryLedgerReader(stockOf)),
+    fulfilment: reader("fulfilment", noLedger),
+    notification: reader("notification", noLedger),
+  };
+}
+
+/** A company's own system, or why it cannot be called. */
+type Remote =
+  | { readonly url: string; readonly token?: string | undefined; readonly timeoutMs?: number | undefined }
+  | { readonly flaw: string };
+
+/** The variable that holds a port's address and the secret that holds its token, where the deployment decides. */
+const BINDINGS = {
+  payment: ["PAYMENT_URL", "PAYMENT_TOKEN"],
+  inventory: ["INVENTORY_URL", "INVENTORY_TOKEN"],
+  fulfilment: ["FULFILMENT_URL", "FULFILMENT_TOKEN"],
+  notification: ["NOTIFICATION_URL", "NOTIFICATION_TOKEN"],
+} as const satisfies Record<ProviderName, readonly [keyof ProviderBindings, keyof ProviderBindings]>;
+
+/** Null for the embedded adapter. A secret is looked up by its name with each order's run and never kept. */
+function remoteOf(env: ProviderBindings, profile: PinnedProfile | null, port: ProviderName): Remote | null {
+  const choice = profile?.providers?.[port] ?? { adapter: "deployment" };
+  switch (choice.adapter) {
+    case "embedded":
+      return null;
+    case "deployment": {
+      const [address, secret] = BINDINGS[port];
+      const url = env[address];
+      return url ? { url, token: env[secret] } : null;
+    }
+    case "http": {
+      const { url, secret, timeoutMs } = choice;
+      if (secret === undefined) return { url, timeoutMs };
+      const token = (env as unknown as Readonly<Record<string, unknown>>)[secret];
+      // Called without it, a provider would answer as to a stranger; what it says of that is nobody's outage.
+      return typeof token === "string" ? { url, token, timeoutMs } : { flaw: `the deployment has no secret ${secret}` };
+    }
+  }
 }

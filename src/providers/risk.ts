@@ -4,8 +4,9 @@
  * missed flag costs less than a shop that stands still.
  */
 
+import type { RiskProfile } from "../contract/profile.ts";
 import type { Provider, ProviderCall } from "../domain/ports.ts";
-import { RISK_LIMITS, type RiskLimits, screenOrder } from "../domain/risk.ts";
+import { limitsFrom, type Velocity as Normal, screenOrder } from "../domain/risk.ts";
 import { now as clock } from "../platform/ambient.ts";
 import { log } from "../platform/log.ts";
 import { kindOf, succeeded } from "./answers.ts";
@@ -13,7 +14,7 @@ import { bounded, within } from "./bounded.ts";
 
 /** Counts a customer's recent orders; the stub of a `VelocityActor` implements it. */
 export interface Velocity {
-  record(orderId: string, at: number): Promise<number>;
+  record(orderId: string, at: number, normal: Normal): Promise<number>;
 }
 
 export type VelocityOf = (tenant: string, customer: string) => Velocity;
@@ -22,23 +23,32 @@ export type VelocityOf = (tenant: string, customer: string) => Velocity;
 const VELOCITY_TIMEOUT_MS = 1_000;
 
 export interface RiskOptions {
-  readonly limits?: RiskLimits;
+  /** What the tenant says of its own. */
+  readonly risk?: RiskProfile | undefined;
   /** Milliseconds. */
   readonly now?: () => number;
 }
 
-export function riskProvider(velocityOf: VelocityOf, { limits = RISK_LIMITS, now = clock }: RiskOptions = {}): Provider {
+export function riskProvider(velocityOf: VelocityOf, { risk, now = clock }: RiskOptions = {}): Provider {
+  const limits = limitsFrom(risk);
   return bounded(async (call) => {
-    const flags = screenOrder(call.order, await recentOrders(velocityOf, call, now()), limits);
+    const flags = screenOrder(call.order, await recentOrders(velocityOf, call, now(), limits), limits);
     return succeeded(flags.length > 0 ? { flags } : {});
   });
 }
 
-async function recentOrders(velocityOf: VelocityOf, { order, step, signal }: ProviderCall, at: number): Promise<number> {
+async function recentOrders(
+  velocityOf: VelocityOf,
+  { order, step, signal }: ProviderCall,
+  at: number,
+  { velocityMax, velocityWindowMs }: Normal,
+): Promise<number> {
   const { id } = order.customer;
   if (id === undefined) return 0;
   try {
-    return await within(VELOCITY_TIMEOUT_MS, signal, () => velocityOf(order.tenant, id).record(order.orderId, at));
+    return await within(VELOCITY_TIMEOUT_MS, signal, () =>
+      velocityOf(order.tenant, id).record(order.orderId, at, { velocityMax, velocityWindowMs }),
+    );
   } catch (error) {
     log.warn("risk.velocity_unknown", { orderId: order.orderId, step, detail: kindOf(error) });
     return 0;

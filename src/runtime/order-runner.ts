@@ -8,6 +8,7 @@ import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { Lane, Lanes } from "../contract/lanes.ts";
 import { type CommitNote, type DeadLetter, type Hint, MAX_COMMIT_NOTES, type OrderChanged } from "../contract/messages.ts";
 import type { Cause, OrderStatus, Priority, ProviderName, Step } from "../contract/order.ts";
+import type { PinnedProfile } from "../contract/profile.ts";
 import {
   type CommandRefusal,
   decide,
@@ -23,6 +24,7 @@ import {
   type Terms,
 } from "../domain/decide.ts";
 import { apply, noteOf, type OrderState, summarize } from "../domain/order.ts";
+import { lanesFor } from "../domain/pinned.ts";
 import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../domain/ports.ts";
 import { ageingDeadlineOf, follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
@@ -57,7 +59,8 @@ export interface OrderPorts {
   };
   readonly clock: Clock;
   random(): number;
-  readonly providers: Providers;
+  /** Who carries out the steps of an order that was accepted under this profile; null for the embedded default. */
+  providers(profile: PinnedProfile | null): Providers;
   readonly breakers: Breakers;
   /** Queues an order's newest version for the projections. Never rejects: what is lost is found missing in the history. */
   publish(change: OrderChanged): Promise<void>;
@@ -102,6 +105,7 @@ export class OrderRunner {
   /** What projections are told of each commit, the oldest first. */
   readonly #commits: CommitNote[] = [];
   #recheck: Recheck = UNKNOWN;
+  #providers: Providers | null = null;
   #run: Promise<void> | null = null;
 
   /** @param armedAt when the alarm goes off, or null when none is armed */
@@ -296,7 +300,9 @@ export class OrderRunner {
 
   async #attempt(step: Step, done: string[]): Promise<Outcome> {
     const startedAt = this.#ports.clock.now();
-    const outcome = await callProvider(this.#current, step, this.#ports, (late) => this.#recordLate(late));
+    const outcome = await callProvider(this.#current, step, { clock: this.#ports.clock, providers: this.#providersOf() }, (late) =>
+      this.#recordLate(late),
+    );
     const { attempt, answer } = outcome;
     const { port } = OPERATIONS[step];
     if (port !== "risk")
@@ -430,8 +436,14 @@ export class OrderRunner {
     return this.#state;
   }
 
+  /** The profile never changes in the life of an order, so its adapters are made once. */
+  #providersOf(): Providers {
+    this.#providers ??= this.#ports.providers(this.#current.profile);
+    return this.#providers;
+  }
+
   #lane(): Lane {
-    return this.#lanes[this.#current.priority];
+    return lanesFor(this.#current, this.#lanes)[this.#current.priority];
   }
 
   #logParked({ step, class: cause, detail }: Cause): void {

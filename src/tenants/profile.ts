@@ -32,12 +32,13 @@ export function admit(versioned: VersionedProfile, order: { readonly track?: str
 /** The parts that an order's life needs; undefined for the default, which costs no byte of any journal. */
 function pin({ version, profile }: VersionedProfile, track: string, currency: string): PinnedProfile | undefined {
   if (version === 0) return undefined;
-  const { displayName, sender, providers, risk, tracks } = profile;
+  const { displayName, sender, providers, lanes, risk, tracks } = profile;
   return {
     version,
     ...(displayName !== undefined && { displayName }),
     ...(sender !== undefined && { sender }),
     ...(providers && { providers }),
+    ...(lanes && { lanes }),
     ...(risk && { risk: riskIn(risk, currency) }),
     ...(tracks && { track: tracks[track] }),
   };

@@ -1,9 +1,10 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { MAX_REMEMBERED } from "../../src/actors/velocity-actor.ts";
+import { REMEMBERED_PER_NORMAL } from "../../src/actors/velocity-actor.ts";
 import { RISK_LIMITS } from "../../src/domain/risk.ts";
 
+const MAX_REMEMBERED = REMEMBERED_PER_NORMAL * RISK_LIMITS.velocityMax;
 const WINDOW = RISK_LIMITS.velocityWindowMs;
 const START = Date.UTC(2026, 10, 20);
 

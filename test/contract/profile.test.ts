@@ -19,6 +19,7 @@ const BAKERY = {
     fulfilment: { adapter: "deployment", breaker: { sharedAs: "courier" } },
     notification: { adapter: "embedded" },
   },
+  lanes: { standard: { retry: { maxAttempts: 12 }, stallAfterMs: 10_000 } },
   risk: { velocityMax: 10, velocityWindowMs: 10 * MINUTE, limits: { JPY: { reviewFrom: 100_000, foreignCardFrom: 5_000 } } },
   tracks: {
     bakery: {
@@ -50,7 +51,16 @@ describe("A tenant's profile", () => {
   it("names what is not known, and where", () => {
     expect(Object.keys(flawsOf({ logo: "x" }))).toEqual(["/logo"]);
     expect(Object.keys(flawsOf({ providers: { carrier: { adapter: "embedded" } } }))).toEqual(["/providers/carrier"]);
+    expect(Object.keys(flawsOf({ lanes: { overnight: {} } }))).toEqual(["/lanes/overnight"]);
+    expect(Object.keys(flawsOf({ lanes: { standard: { retry: { steps: 3 } } } }))).toEqual(["/lanes/standard/retry/steps"]);
     expect(Object.keys(flawsOf({ tracks: { bakery: { ...BAKERY.tracks.bakery, stations: [] } } }))).toEqual(["/tracks/bakery/stations"]);
+  });
+
+  it("cannot set what all tenants share of a lane", () => {
+    expect(Object.keys(flawsOf({ lanes: { standard: { capacity: 5, fullAfterMs: 5_000 } } }))).toEqual([
+      "/lanes/standard/capacity",
+      "/lanes/standard/fullAfterMs",
+    ]);
   });
 
   it("has tracks with stages, each of another name", () => {

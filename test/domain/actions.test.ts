@@ -13,12 +13,12 @@ import { placedOrder, T0 } from "../support/orders.ts";
 const by = "ada";
 
 /** What a person could send for each action, built as the HTTP face builds it. */
-const commandsOf = ({ order }: OrderState): Record<Action, readonly OrderCommand[]> => ({
+const commandsOf = (state: OrderState): Record<Action, readonly OrderCommand[]> => ({
   approve: [{ type: "ApproveOrder", by }],
   reject: [{ type: "RejectOrder", by }],
   correct: ["Lille", "Lyon"].map((city) => ({ type: "CorrectOrder", by, why: "moved", changes: { shipTo: { country: "FR", city } } })),
   redrive: [{ type: "RedriveOrder", by }],
-  stage: trackOf(order.track).stages.map(({ name: stage }) => ({ type: "ReachStage", stage, by })),
+  stage: trackOf(state).stages.map(({ name: stage }) => ({ type: "ReachStage", stage, by })),
   expedite: [{ type: "ExpediteOrder" }],
   cancel: [{ type: "CancelOrder", by, reason: "changed my mind" }],
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { Track } from "../../src/contract/profile.ts";
 import { decide } from "../../src/domain/decide.ts";
-import { nextStage, type Track } from "../../src/domain/tracks.ts";
+import { nextStage } from "../../src/domain/tracks.ts";
 import { confirmed, given } from "../support/orders.ts";
 
 const TRACK: Track = {

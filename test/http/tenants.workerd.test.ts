@@ -84,11 +84,11 @@ describe("A tenant's profile over HTTP", () => {
 
   it("is refused with what is wrong and where", async () => {
     const { errors } = await expectProblem(
-      put("refused", { stations: {}, tracks: { bakery: { firstStageWithinMs: 1, stages: [] } } }),
+      put("refused", { lanes: { overnight: {} }, tracks: { bakery: { firstStageWithinMs: 1, stages: [] } } }),
       422,
       "invalid-request",
     );
-    expect(errors?.map(({ pointer }) => pointer).sort()).toEqual(["/profile/stations", "/profile/tracks/bakery/stages"]);
+    expect(errors?.map(({ pointer }) => pointer).sort()).toEqual(["/profile/lanes/overnight", "/profile/tracks/bakery/stages"]);
     const secret = { providers: { payment: { adapter: "http", url: "https://pay.example", secret: "PROVIDER_TOKEN_NOWHERE" } } };
     expect((await expectProblem(put("refused", secret), 422, "invalid-request")).errors).toEqual([
       { pointer: "/profile/providers/payment/secret", detail: expect.stringContaining("no secret PROVIDER_TOKEN_NOWHERE") },

@@ -269,15 +269,15 @@ describe("The embedded inventory over several SKUs", () => {
 
 describe("The providers of a deployment", () => {
   it("are the embedded ones where no address is configured, and the company's own where one is", async () => {
-    const embedded = providersFrom(env, { stockOf, velocityOf });
+    const embedded = providersFrom(env, null, { stockOf, velocityOf });
     expect(await embedded.payment(callOf("authorize"))).toMatchObject({ facts: { reference: expect.stringMatching(/^pay_/) } });
     // An address that is none: that it is complained about shows that the sandbox is not asked any more.
-    const own = providersFrom({ ...env, PAYMENT_URL: "nowhere" }, { stockOf, velocityOf });
+    const own = providersFrom({ ...env, PAYMENT_URL: "nowhere" }, null, { stockOf, velocityOf });
     expect(await own.payment(callOf("authorize"))).toMatchObject({ failure: "poison", detail: expect.stringContaining("payment") });
     expect(await own.fulfilment(callOf("route"))).toMatchObject({ outcome: "succeeded" });
   });
 
   it("do not start with a fault that is misspelt", () => {
-    expect(() => providersFrom({ ...env, SANDBOX_FAULTS: '{"payment":{"transeint":1}}' }, { stockOf, velocityOf })).toThrow();
+    expect(() => providersFrom({ ...env, SANDBOX_FAULTS: '{"payment":{"transeint":1}}' }, null, { stockOf, velocityOf })).toThrow();
   });
 });

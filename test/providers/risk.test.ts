@@ -28,7 +28,8 @@ describe("Risk screening", () => {
     const record = vi.fn(async () => RISK_LIMITS.velocityMax + 1);
     const order = orderOf();
     expect(await counting(record).provider(callOf("screen", { order }))).toMatchObject({ facts: { flags: ["velocity"] } });
-    expect(record).toHaveBeenCalledWith(order.orderId, 42);
+    const { velocityMax, velocityWindowMs } = RISK_LIMITS;
+    expect(record).toHaveBeenCalledWith(order.orderId, 42, { velocityMax, velocityWindowMs });
   });
 
   it("does not count the orders of guests", async () => {

@@ -8,6 +8,7 @@ import { Commit } from "../../src/contract/events.ts";
 import { LANES } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { Cause, OrderStatus, Priority } from "../../src/contract/order.ts";
+import type { PinnedProfile } from "../../src/contract/profile.ts";
 import { apply, attentionOf, fold, isAtRest, type OrderState } from "../../src/domain/order.ts";
 import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../src/domain/ports.ts";
 import type { Backlog } from "../../src/domain/routing.ts";
@@ -17,8 +18,11 @@ import { stranded } from "./laws.ts";
 
 /** What actors reach of the world around them. */
 export interface Surroundings {
-  /** Carries a call to a provider; it may kill the process on the way. */
-  call(call: ProviderCall, caller: Caller): Promise<ProviderAnswer>;
+  /**
+   * Carries a call to a provider; it may kill the process on the way.
+   * @param profile the version of the profile that names the provider; 0 for the embedded default
+   */
+  call(call: ProviderCall, caller: Caller, profile: number): Promise<ProviderAnswer>;
   breakers(isolate: number): Breakers;
   publish(change: OrderChanged): Promise<void>;
   hint(hint: Hint): Promise<void>;
@@ -119,6 +123,11 @@ export class Actors {
     return [...this.#actors.values()].flatMap(({ state }) => (state ? [state] : []));
   }
 
+  /** The order as its journal has it, whatever its process believes; null until it was placed. */
+  stateOf(orderId: string): OrderState | null {
+    return this.#actors.get(orderId)?.state ?? null;
+  }
+
   /** Whether no process is at work. */
   get isIdle(): boolean {
     return [...this.#actors.values()].every(({ incarnation, ringing }) => ringing === 0 && (incarnation?.busy ?? 0) === 0);
@@ -208,9 +217,11 @@ export class Actors {
     /** Nothing leaves a process that is dead or will not have lived: the platform holds back what a lost write would contradict. */
     const gated = <Result>(work: () => Promise<Result>): Promise<Result> => (works() ? whileAlive(work(), works) : new Promise(() => {}));
     const caller = this.#caller(incarnation);
-    const provider = (call: ProviderCall) => gated(() => around.call(call, caller));
     const breakers = around.breakers(incarnation.isolate);
-    const providers: Providers = { risk: provider, payment: provider, inventory: provider, fulfilment: provider, notification: provider };
+    const providers = (profile: PinnedProfile | null): Providers => {
+      const provider = (call: ProviderCall) => gated(() => around.call(call, caller, profile?.version ?? 0));
+      return { risk: provider, payment: provider, inventory: provider, fulfilment: provider, notification: provider };
+    };
     return {
       store: {
         append: (commit) => this.#append(incarnation, commit),

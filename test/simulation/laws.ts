@@ -6,9 +6,9 @@
 import type { Attention, OrderStatus, OrderSummary, Step } from "../../src/contract/order.ts";
 import type { StatsSnapshot } from "../../src/contract/stats.ts";
 
-/** `subject` is the order or the thing that the evidence is about. Law 7: a call threw, which only bugs do. */
+/** `subject` is the order or the thing that the evidence is about. Law 7: a call threw, which only bugs do. Law 8: a profile that an order was not accepted under reaches it. */
 export interface Violation {
-  readonly law: 1 | 2 | 3 | 4 | 5 | 6 | 7;
+  readonly law: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
   readonly subject: string;
   readonly evidence: string;
 }

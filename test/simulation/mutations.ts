@@ -65,6 +65,21 @@ export const MUTATIONS: readonly Mutation[] = [
     planted: "    if (this.#state?.order.requestDigest === order.requestDigest) {\n      return { outcome: this",
   },
   {
+    name: "profile-of-the-repeat",
+    bug: "a profile's change reaches an order in flight, when its client submits it again",
+    file: "runtime/order-runner.ts",
+    snippet: "      return { outcome: this.#state.order",
+    planted:
+      "      this.#state = { ...this.#state, profile: terms?.profile ?? null };\n      this.#providers = null;\n      return { outcome: this.#state.order",
+  },
+  {
+    name: "profile-forgotten",
+    bug: "an order does not keep the profile that it was accepted under",
+    file: "domain/order.ts",
+    snippet: "profile: profile ?? null,",
+    planted: "profile: null,",
+  },
+  {
     name: "attempt-in-key",
     bug: "the key of a call differs from attempt to attempt",
     file: "runtime/attempt.ts",

@@ -9,7 +9,7 @@ import type { PlaceOrder } from "../../src/contract/order.ts";
 import { totalOf } from "../../src/contract/order.ts";
 import type { OrderCommand, Terms } from "../../src/domain/decide.ts";
 import type { OrderState } from "../../src/domain/order.ts";
-import { nextStage, TRACKS, trackOf } from "../../src/domain/tracks.ts";
+import { nextStage, trackOf } from "../../src/domain/tracks.ts";
 import { between, chance, type Draw, drawsFor, whole } from "../chaos/random.ts";
 import type { Actors } from "./actors.ts";
 import type { Context } from "./context.ts";
@@ -153,8 +153,8 @@ export class People {
       this.#at(firstAfterMs + report * whole(draw, SECOND, 8 * MINUTE), async () => {
         const state = this.#actors.states().find(({ order }) => order.orderId === orderId);
         if (!state) return;
-        const stages = TRACKS[state.order.track].stages;
-        const stage = chance(draw, 0.15) ? stages[whole(draw, 0, stages.length - 1)] : nextStage(trackOf(state.order.track), state.stage);
+        const { stages } = trackOf(state);
+        const stage = chance(draw, 0.15) ? stages[whole(draw, 0, stages.length - 1)] : nextStage(trackOf(state), state.stage);
         if (stage) await this.#command(orderId, { type: "ReachStage", stage: stage.name, by: "kitchen" });
       });
     }
@@ -182,10 +182,11 @@ export class People {
   #newOrder(orderId: string, index: number, body: number): PlacedOrder {
     const draw = this.#draw;
     const goods = GOODS.filter(() => chance(draw, 0.5));
+    const track = chance(draw, 0.5) ? "retail" : "bakery";
     const plain: PlaceOrder = {
       reference: `${index + 1}-${body}`,
       priority: chance(draw, 0.3) ? "expedited" : "standard",
-      track: chance(draw, 0.5) ? "retail" : "bakery",
+      track,
       currency: chance(draw, 0.8) ? "GBP" : "EUR",
       lines: (goods.length > 0 ? goods : GOODS).map((sku) => ({ sku, quantity: whole(draw, 1, 5), unitPrice: whole(draw, 0, 900) })),
       charges: [],
@@ -194,6 +195,6 @@ export class People {
       payment: { token: "tok_visa" },
     };
     const order = KINDS.reduce((before, [share, change]) => (chance(draw, share) ? change(before) : before), plain);
-    return { ...order, orderId, tenant: TENANT, requestDigest: JSON.stringify(order), total: totalOf(order) };
+    return { ...order, track, orderId, tenant: TENANT, requestDigest: JSON.stringify(order), total: totalOf(order) };
   }
 }

@@ -6,6 +6,7 @@
 import { LANES, Priority } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { ProviderName } from "../../src/contract/order.ts";
+import type { PinnedProfile } from "../../src/contract/profile.ts";
 import { summarize } from "../../src/domain/order.ts";
 import { laneOf } from "../../src/domain/routing.ts";
 import { CURRENT_SAGA } from "../../src/domain/saga.ts";
@@ -46,6 +47,23 @@ const EVICT_EVERY_MS = MINUTE;
 
 /** The graph of the release that some worlds begin with: nothing is routed, until a later release adds that step in mid-run. */
 const BEFORE_ROUTING = OTHER_RELEASE;
+
+/** The tenant's profile, which changes in mid-run. Orders that were accepted before keep providers, retries and track. */
+const BEFORE_CHANGE: PinnedProfile = {
+  version: 1,
+  lanes: { standard: { retry: { maxAttempts: 6, capMs: 20 * SECOND } } },
+};
+const AFTER_CHANGE: PinnedProfile = {
+  version: 2,
+  lanes: { expedited: { retry: { baseMs: 2 * SECOND } }, standard: { stallAfterMs: 10 * SECOND } },
+  track: {
+    firstStageWithinMs: HOUR,
+    stages: [
+      { name: "wrapping", budgetMs: 2 * HOUR },
+      { name: "handed_over", budgetMs: 0 },
+    ],
+  },
+};
 
 export interface SeedReport {
   readonly seed: number;
@@ -97,6 +115,9 @@ class World {
     this.#long = chance(draw, 0.25);
     release(BEFORE_ROUTING, sagaWithout("route"));
     const routedFrom = EPOCH + (chance(draw, 0.5) ? whole(draw, 0, this.#faultsLastMs / 2) : 0);
+    const changes = drawsFor(seed, "profiles");
+    const changedAt = EPOCH + whole(changes, 0, this.#faultsLastMs / 2);
+    const before = chance(changes, 0.5) ? undefined : BEFORE_CHANGE;
     const context = new Context(seed, this.#faultsLastMs, recording);
     this.#context = context;
     this.#faults = context.faults;
@@ -105,7 +126,11 @@ class World {
     this.#projections = new Projections(context);
     this.#breakers = new SimulatedBreakers(context, (hint) => this.#hint(hint));
     this.#actors = new Actors(context, {
-      call: (call, caller) => this.#wire.call(call, caller),
+      call: (call, caller, profile) => {
+        const violation = this.#follows(call.order.orderId, profile);
+        if (violation) context.violated(violation);
+        return this.#wire.call(call, caller);
+      },
       breakers: (isolate) => this.#breakers.isolate(isolate),
       publish: (change) => this.#changes.send(change).catch(() => {}),
       hint: (hint) => this.#hint(hint),
@@ -160,7 +185,10 @@ class World {
       ({ order, priority }) => {
         void this.#hint({ orderId: order.orderId, priority }).catch(() => {});
       },
-      () => ({ saga: context.loop.now < routedFrom ? BEFORE_ROUTING : CURRENT_SAGA }),
+      () => ({
+        saga: context.loop.now < routedFrom ? BEFORE_ROUTING : CURRENT_SAGA,
+        profile: context.loop.now < changedAt ? before : AFTER_CHANGE,
+      }),
     );
   }
 
@@ -233,6 +261,18 @@ class World {
       );
       if (isOverdue) this.#actors.poke(row.orderId, row.version).catch(() => {});
     }
+  }
+
+  /** An order calls the providers of the profile that its journal pins, and of no other. */
+  #follows(orderId: string, profile: number): Violation | null {
+    const state = this.#actors.stateOf(orderId);
+    const pinned = state?.profile?.version ?? 0;
+    if (state === null || pinned === profile) return null;
+    return {
+      law: 8,
+      subject: orderId,
+      evidence: `was accepted under version ${pinned} of its profile and calls a provider of version ${profile}`,
+    };
   }
 
   #calmDown(): void {

@@ -8,10 +8,9 @@ import { fold, type OrderState } from "../../src/domain/order.ts";
 export const T0 = Date.parse("2026-11-21T08:26:00Z");
 export const ORDER_ID = "ord_00000000000000000000000001";
 
-export const orderBody = (changes: Partial<PlaceOrder> = {}): PlaceOrder => ({
+export const orderBody = (changes: Partial<PlaceOrder> = {}): PlaceOrder & { readonly track: string } => ({
   reference: "536365",
   priority: "standard",
-  track: "retail",
   currency: "GBP",
   lines: [
     { sku: "85123A", quantity: 6, unitPrice: 255 },
@@ -22,6 +21,7 @@ export const orderBody = (changes: Partial<PlaceOrder> = {}): PlaceOrder => ({
   shipTo: { country: "GB" },
   payment: { token: "tok_visa" },
   ...changes,
+  track: changes.track ?? "retail",
 });
 
 export const placedOrder = (changes: Partial<PlacedOrder> = {}): PlacedOrder => ({

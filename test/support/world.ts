@@ -122,13 +122,13 @@ export class World {
       },
       clock: { now: () => this.now, after: (ms, then) => this.#after(ms, () => alive() && then()) },
       random: () => 0.5,
-      providers: {
+      providers: () => ({
         risk: (call) => this.#call(call),
         payment: (call) => this.#call(call),
         inventory: (call) => this.#call(call),
         fulfilment: (call) => this.#call(call),
         notification: (call) => this.#call(call),
-      },
+      }),
       breakers: { admit: async () => ({ admitted: true }), report: () => {} },
       publish: async (change) => {
         this.published.push(change);

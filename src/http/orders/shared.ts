@@ -14,4 +14,8 @@ export const byId = z.object({ id: OrderId });
 
 export const actor = (c: Call, id: string) => orderActor(c.env, id);
 
-export const hintOf = ({ orderId, trace }: PlacedOrder, priority: Priority): Hint => ({ orderId, priority, ...(trace && { trace }) });
+export const hintOf = ({ orderId, trace }: Pick<PlacedOrder, "orderId" | "trace">, priority: Priority): Hint => ({
+  orderId,
+  priority,
+  ...(trace && { trace }),
+});

@@ -5,13 +5,16 @@ import type { PlacedOrder } from "../../contract/events.ts";
 import type { Hint } from "../../contract/messages.ts";
 import { PlaceOrder, totalOf } from "../../contract/order.ts";
 import { IdempotencyKey } from "../../contract/primitives.ts";
+import type { VersionedProfile } from "../../contract/profile.ts";
 import { OrderReceipt, PlaceOrders, PlaceOrdersResult, type Problem } from "../../contract/views.ts";
 import { sendHints } from "../../messaging/hints.ts";
 import { type LogEvent, type LogFields, log } from "../../platform/log.ts";
+import { admit } from "../../tenants/profile.ts";
+import { profiles } from "../../tenants/profiles.ts";
 import type { Call } from "../context.ts";
 import { orderIdOf, requestDigestOf } from "../identity.ts";
 import { body, errors, json, route, router } from "../openapi.ts";
-import { invalid, problem, respond, unexpected } from "../problem.ts";
+import { invalid, invalidFields, type ProblemOf, problem, RETRY, respond, unexpected } from "../problem.ts";
 import { receiptOf } from "../views.ts";
 import { actor, hintOf } from "./shared.ts";
 
@@ -29,10 +32,13 @@ submission.openapi(
     description: "Answers once the order is durable. The same key and body may be sent again at any time; they meet the same order.",
     tags: ["orders"],
     request: { headers: z.object({ "idempotency-key": IdempotencyKey }), body: body(PlaceOrder) },
-    responses: { 202: { ...json(OrderReceipt, "Accepted."), headers: replayedHeader }, ...errors(400, 413, 415, 422) },
+    responses: { 202: { ...json(OrderReceipt, "Accepted."), headers: replayedHeader }, ...errors(400, 413, 415, 422, 503) },
   }),
   async (c) => {
-    const { order, placement } = await place(c, c.req.valid("header")["idempotency-key"], c.req.valid("json"));
+    const profile = await profiles.of(c.env, c.var.caller.tenant);
+    const placed = await place(c, profile, c.req.valid("header")["idempotency-key"], c.req.valid("json"));
+    if ("problem" in placed) return respond(c, placed.problem, placed.problem.status === 503 ? RETRY : {});
+    const { order, placement } = placed;
     c.set("about", aboutOf(order, placement));
     if (placement.outcome === "conflict") return respond(c, keyReused);
     c.set("event", EVENTS[placement.outcome]);
@@ -53,13 +59,16 @@ submission.openapi(
   }),
   async (c) => {
     const hints: Hint[] = [];
+    const profile = await profiles.of(c.env, c.var.caller.tenant);
     const results = await Promise.all(
       c.req.valid("json").orders.map(async ({ idempotencyKey, order }, index) => {
         const refusal = (body: Problem) => ({ idempotencyKey, status: body.status, replayed: false, receipt: null, problem: body });
         const parsed = PlaceOrder.safeParse(order);
         if (!parsed.success) return refusal(invalid(parsed.error, ["orders", String(index), "order"]));
         try {
-          const { order, placement } = await place(c, idempotencyKey, parsed.data);
+          const placed = await place(c, profile, idempotencyKey, parsed.data);
+          if ("problem" in placed) return refusal(below(placed.problem, `/orders/${index}/order`));
+          const { order, placement } = placed;
           if (placement.outcome === "conflict") return refusal(keyReused);
           log.info(EVENTS[placement.outcome], { ...aboutOf(order, placement), tenant: order.tenant, trace: order.trace });
           if (placement.outcome === "placed") hints.push(hintOf(order, placement.priority));
@@ -80,17 +89,37 @@ const keyReused = problem(
   "this Idempotency-Key belongs to an order with another body; use a key of its own for each order",
 );
 
-async function place(c: Call, idempotencyKey: string, submitted: PlaceOrder): Promise<{ order: PlacedOrder; placement: Placement }> {
+/** What became of a submission, or why its tenant's profile does not let it in. */
+type Placed = { readonly order: Submitted; readonly placement: Placement } | { readonly problem: ProblemOf<422 | 503> };
+
+/** An order whose track its tenant's profile has yet to name. */
+type Submitted = Omit<PlacedOrder, "track">;
+
+/** @param profile that new orders of the tenant are placed under; null when nobody can tell */
+async function place(c: Call, profile: VersionedProfile | null, idempotencyKey: string, submitted: PlaceOrder): Promise<Placed> {
   const { trace } = c.var;
   const { tenant } = c.var.caller;
   const [orderId, requestDigest] = await Promise.all([orderIdOf(tenant, idempotencyKey), requestDigestOf(submitted)]);
   const order = { ...submitted, orderId, tenant, requestDigest, total: totalOf(submitted), trace };
-  return { order, placement: await actor(c, orderId).place(order) };
+  const admitted = profile && admit(profile, submitted);
+  if (admitted && "track" in admitted) {
+    return { order, placement: await actor(c, orderId).place({ ...order, track: admitted.track }, admitted.profile) };
+  }
+  // A repeat is answered as the order was, whatever its tenant allows by now.
+  const known = await actor(c, orderId).recognise(requestDigest);
+  if (known) return { order, placement: known };
+  return { problem: admitted ? invalidFields(admitted.errors) : profileUnknown };
 }
+
+/** The problem with its pointers below where the order stands in a batch. */
+const below = (problem: Problem, prefix: string): Problem =>
+  problem.errors ? invalidFields(problem.errors.map(({ pointer, detail }) => ({ pointer: `${prefix}${pointer}`, detail }))) : problem;
+
+const profileUnknown = problem("unavailable", "the tenant's profile is not known just now; try again");
 
 const EVENTS = { placed: "order.placed", replayed: "order.replayed" } as const satisfies Record<string, LogEvent>;
 
-const aboutOf = ({ orderId, lines, total, currency }: PlacedOrder, { priority: lane }: Placement): LogFields => ({
+const aboutOf = ({ orderId, lines, total, currency }: Submitted, { priority: lane }: Placement): LogFields => ({
   orderId,
   lane,
   lines: lines.length,
