@@ -11,7 +11,7 @@ import type { BreakerState } from "../domain/breaker.ts";
 import type { Contribution } from "../domain/counters.ts";
 import type { OrderCommand } from "../domain/decide.ts";
 import type { Diagnosis } from "../domain/diagnosis.ts";
-import type { Receipt, Reservation, Stock, StockAnswer, StockRefusal } from "../domain/inventory.ts";
+import type { Adjustment, AdjustmentRefusal, Receipt, Reservation, Stock, StockAnswer } from "../domain/inventory.ts";
 import type { OrderState } from "../domain/order.ts";
 import type { Admission } from "../domain/ports.ts";
 import type { Velocity } from "../domain/risk.ts";
@@ -84,7 +84,19 @@ export interface StockLevel extends Stock {
 
 export type ReceiveAnswer =
   | { readonly outcome: "received"; readonly level: StockLevel }
-  | { readonly outcome: "refused"; readonly refusal: StockRefusal | { readonly reason: "receipt_conflict"; readonly quantity: number } };
+  | { readonly outcome: "refused"; readonly refusal: { readonly reason: "receipt_conflict"; readonly quantity: number } };
+
+export type AdjustAnswer =
+  | { readonly outcome: "adjusted"; readonly level: StockLevel }
+  | {
+      readonly outcome: "refused";
+      readonly refusal: AdjustmentRefusal | { readonly reason: "adjustment_conflict"; readonly quantity: number };
+    };
+
+/** An adjustment as it is kept. `at` in milliseconds. */
+export interface AdjustmentEntry extends Adjustment {
+  readonly at: number;
+}
 
 /** The stock of one SKU of a tenant. */
 export interface StockAddress {
@@ -94,6 +106,10 @@ export interface StockAddress {
   reservationOf(orderId: string): Promise<Reservation | null>;
   /** Once per `receiptId`: a repeat changes nothing and answers with the level as it is now. */
   receive(receipt: Receipt): Promise<ReceiveAnswer>;
+  /** Once per `adjustmentId`: a repeat changes nothing and answers with the level as it is now. */
+  adjust(adjustment: Adjustment): Promise<AdjustAnswer>;
+  /** The newest adjustments, newest first. */
+  adjustments(limit: number): Promise<AdjustmentEntry[]>;
   reserve(orderId: string, quantity: number): Promise<StockAnswer>;
   commit(orderId: string): Promise<StockAnswer>;
   release(orderId: string): Promise<StockAnswer>;

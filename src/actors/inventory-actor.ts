@@ -4,6 +4,8 @@
  * request is refused by them; a row is about 60 bytes, so 10 GB (the platform's limit) are over 100 million orders of one SKU.
  */
 import {
+  type Adjustment,
+  adjust,
   commit,
   type Decision,
   onHand,
@@ -18,8 +20,9 @@ import {
   withdraw,
 } from "../domain/inventory.ts";
 import type { Env } from "../env.ts";
+import { now } from "../platform/ambient.ts";
 import { Actor } from "./actor.ts";
-import type { ReceiveAnswer, Serves, StockAddress, StockLevel } from "./addresses.ts";
+import type { AdjustAnswer, AdjustmentEntry, ReceiveAnswer, Serves, StockAddress, StockLevel } from "./addresses.ts";
 
 /** `WITHOUT ROWID` because an index would be billed as a second row. */
 const SCHEMA: readonly string[] = [
@@ -33,7 +36,15 @@ const SCHEMA: readonly string[] = [
      quantity INTEGER NOT NULL CHECK (quantity >= 0),
      status TEXT NOT NULL CHECK (status IN ('reserved', 'committed', 'released'))
    ) STRICT, WITHOUT ROWID;
-   CREATE TABLE receipts (receipt_id TEXT PRIMARY KEY, quantity INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+   CREATE TABLE receipts (receipt_id TEXT PRIMARY KEY, quantity INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE adjustments (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     adjustment_id TEXT NOT NULL UNIQUE,
+     quantity INTEGER NOT NULL,
+     reason TEXT NOT NULL,
+     by TEXT NOT NULL,
+     at INTEGER NOT NULL
+   ) STRICT;`,
 ];
 
 const SQL = {
@@ -45,6 +56,9 @@ const SQL = {
     "INSERT INTO reservations (order_id, quantity, status) VALUES (?, ?, ?) ON CONFLICT (order_id) DO UPDATE SET quantity = excluded.quantity, status = excluded.status",
   receipt: "SELECT quantity FROM receipts WHERE receipt_id = ?",
   addReceipt: "INSERT INTO receipts (receipt_id, quantity) VALUES (?, ?)",
+  adjustment: "SELECT quantity, reason FROM adjustments WHERE adjustment_id = ?",
+  addAdjustment: "INSERT INTO adjustments (adjustment_id, quantity, reason, by, at) VALUES (?, ?, ?, ?, ?)",
+  adjustments: "SELECT adjustment_id AS adjustmentId, quantity, reason, by, at FROM adjustments ORDER BY number DESC LIMIT ?",
 } as const;
 
 export class InventoryActor extends Actor implements Serves<StockAddress> {
@@ -72,13 +86,34 @@ export class InventoryActor extends Actor implements Serves<StockAddress> {
       if (known.quantity === quantity) return { outcome: "received", level: levelOf(stock) };
       return { outcome: "refused", refusal: { reason: "receipt_conflict", quantity: known.quantity } };
     }
-    const decision = receive(this.#sku, stock, quantity);
+    const received = receive(stock, quantity);
+    this.store.transaction(() => {
+      this.#setStock(received);
+      this.store.write(SQL.addReceipt, receiptId, quantity);
+    });
+    return { outcome: "received", level: levelOf(received) };
+  }
+
+  /** Once per `adjustmentId`: a repeat changes nothing and answers with the level as it is now. */
+  adjust({ adjustmentId, quantity, reason, by }: Adjustment): AdjustAnswer {
+    const stock = this.#stock();
+    const known = stock && this.store.read<{ quantity: number; reason: string }>(SQL.adjustment, adjustmentId)[0];
+    if (known) {
+      if (known.quantity === quantity && known.reason === reason) return { outcome: "adjusted", level: levelOf(stock) };
+      return { outcome: "refused", refusal: { reason: "adjustment_conflict", quantity: known.quantity } };
+    }
+    const decision = adjust(this.#sku, stock, quantity);
     if ("refusal" in decision) return { outcome: "refused", refusal: decision.refusal };
     this.store.transaction(() => {
       this.#setStock(decision.stock);
-      this.store.write(SQL.addReceipt, receiptId, quantity);
+      this.store.write(SQL.addAdjustment, adjustmentId, quantity, reason, by, now());
     });
-    return { outcome: "received", level: levelOf(decision.stock) };
+    return { outcome: "adjusted", level: levelOf(decision.stock) };
+  }
+
+  /** The newest adjustments, newest first. */
+  adjustments(limit: number): AdjustmentEntry[] {
+    return this.#stock() ? this.store.read<Columns<AdjustmentEntry>>(SQL.adjustments, limit) : [];
   }
 
   reserve(orderId: string, quantity: number): StockAnswer {

@@ -167,8 +167,8 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   }
 
   /** An order that moves already was released before a crash, or by a person: it is watched like the others. */
-  async #redrive(item: Item, { startedBy: by, note, id }: RedriveOrders): Promise<{ outcome: ItemOutcome | null; hint?: Hint }> {
-    const command = { type: "RedriveOrder", by, note: note ?? `redrive ${id}` } as const;
+  async #redrive(item: Item, { startedBy: by, reason, id }: RedriveOrders): Promise<{ outcome: ItemOutcome | null; hint?: Hint }> {
+    const command = { type: "RedriveOrder", by, reason: reason ?? `redrive ${id}` } as const;
     const ask = () => this.#order(item).command(this.#tenant, command);
     const result = await within(ORDER_DEADLINE_MS, "redriving an order", ask().catch(ask));
     if (result === null) return { outcome: "failed" };
@@ -211,12 +211,12 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   }
 
   #view({ orders, job }: Stored): RedriveJobView {
-    const { id, truncated, ratePerSecond, canaryShare, stopAtFailureShare, note = null, startedBy } = orders;
-    const { state, why, total, taken, skipped, succeeded, failed, startedAt, endedAt } = job;
+    const { id, truncated, ratePerSecond, canaryShare, stopAtFailureShare, reason = null, startedBy } = orders;
+    const { state, endedBecause, total, taken, skipped, succeeded, failed, startedAt, endedAt } = job;
     return {
       id,
       state,
-      why,
+      endedBecause,
       total,
       truncated,
       pending: total - taken,
@@ -229,7 +229,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
       ratePerSecond,
       canaryShare,
       stopAtFailureShare,
-      note,
+      reason,
       startedBy,
       startedAt: new Date(startedAt).toISOString(),
       endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),

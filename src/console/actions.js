@@ -33,7 +33,7 @@ export function actionForm({ signal, send }) {
   /** @param {Button} action */
   function ask(action) {
     asking = action;
-    setText(label, action.asks === "reason" ? "Reason, for the journal (optional)" : "Note, for the journal (optional)");
+    setText(label, "Reason, for the journal (optional)");
     setText(confirm, action.label);
     confirm.className = action.weight;
     text.value = "";
@@ -78,8 +78,8 @@ export function actionForm({ signal, send }) {
       basis = next;
       drop();
       const buttons = buttonsFor(order).map((action) => {
-        const button = h("button", { type: "button", class: action.weight }, action.asks === null ? action.label : `${action.label} …`);
-        button.addEventListener("click", () => (action.asks === null ? run(action, "") : ask(action)));
+        const button = h("button", { type: "button", class: action.weight }, action.explained ? `${action.label} …` : action.label);
+        button.addEventListener("click", () => (action.explained ? ask(action) : run(action, "")));
         return button;
       });
       fill(bar, ...buttons);

@@ -46,7 +46,7 @@ export function createPanel({ api, signal, onClose }) {
     signal,
     async send(action, text) {
       if (shown === null) return;
-      const extra = action.asks !== null && text !== "" ? { [action.asks]: text } : {};
+      const extra = action.explained && text !== "" ? { reason: text } : {};
       const { signal: mine } = following;
       /** @type {Answer<OrderView>} */
       const answer = await api.post(`/v1/orders/${shown.id}/${action.command}`, { ...action.body, ...extra });

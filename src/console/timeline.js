@@ -14,8 +14,8 @@ import { stepName } from "./vocabulary.js";
 /** @typedef {z.infer<typeof TimelineEntry>} Entry */
 /** @typedef {{ title: string, detail?: string | undefined, tone: Tone }} Line */
 
-/** @param {string | undefined} by @param {string | undefined} note */
-const said = (by, note) => [by && `by ${by}`, note && `“${note}”`].filter(Boolean).join(": ");
+/** @param {string | undefined} by @param {string | undefined} reason */
+const said = (by, reason) => [by && `by ${by}`, reason && `“${reason}”`].filter(Boolean).join(": ");
 
 /** @param {number} attempt */
 const attempt = (attempt) => (attempt > 1 ? ` (attempt ${attempt})` : "");
@@ -62,7 +62,7 @@ export function lineOf({ type, at, data }) {
     case "OrderHeld":
       return { title: "Held for review", detail: event.flags.map(words).join(", "), tone: "waiting" };
     case "OrderApproved":
-      return { title: "Approved", detail: said(event.by, event.note), tone: "good" };
+      return { title: "Approved", detail: said(event.by, event.reason), tone: "good" };
     case "OrderRejected":
       return { title: "Rejected", detail: said(event.by, event.refusal.detail ?? words(event.refusal.reason)), tone: "bad" };
     case "OrderPromoted":
@@ -84,9 +84,13 @@ export function lineOf({ type, at, data }) {
       return { title: "Quarantined", detail: [step && stepName(step), kind, detail].filter(Boolean).join(" · "), tone: "alarm" };
     }
     case "OrderCorrected":
-      return { title: `Corrected: ${Object.keys(event.changes).map(words).join(", ")}`, detail: said(event.by, event.why), tone: "moving" };
+      return {
+        title: `Corrected: ${Object.keys(event.changes).map(words).join(", ")}`,
+        detail: said(event.by, event.reason),
+        tone: "moving",
+      };
     case "OrderRedriven":
-      return { title: "Redriven", detail: said(event.by, event.note), tone: "moving" };
+      return { title: "Redriven", detail: said(event.by, event.reason), tone: "moving" };
     case "StageReached":
       return { title: `Stage: ${words(event.stage)}`, detail: said(event.by, undefined), tone: "good" };
     case "StageOverran":

@@ -57,18 +57,18 @@ export const stepName = (step) => STEP_NAMES[/** @type {Step} */ (step)] ?? word
  * @property {string} command the last part of the path
  * @property {string} label
  * @property {Record<string, string>} body
- * @property {"reason" | "note" | null} asks for a text of this name before it is sent; null: sent at once
+ * @property {boolean} explained whether a reason is asked for before it is sent
  * @property {"plain" | "primary" | "danger"} weight
  */
 
 /** How an action looks. One that is not here, as a correction, needs more than a button. @type {Readonly<Partial<Record<Action, Omit<Button, "command" | "body">>>>} */
 const BUTTONS = {
-  approve: { label: "Approve", asks: "note", weight: "primary" },
-  reject: { label: "Reject", asks: "note", weight: "danger" },
-  redrive: { label: "Redrive", asks: "note", weight: "primary" },
-  stage: { label: "Advance to", asks: null, weight: "primary" },
-  expedite: { label: "Expedite", asks: null, weight: "plain" },
-  cancel: { label: "Cancel order", asks: "reason", weight: "danger" },
+  approve: { label: "Approve", explained: true, weight: "primary" },
+  reject: { label: "Reject", explained: true, weight: "danger" },
+  redrive: { label: "Redrive", explained: true, weight: "primary" },
+  stage: { label: "Advance to", explained: false, weight: "primary" },
+  expedite: { label: "Expedite", explained: false, weight: "plain" },
+  cancel: { label: "Cancel order", explained: true, weight: "danger" },
 };
 
 /**

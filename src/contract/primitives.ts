@@ -93,3 +93,6 @@ export const text = (max: number) =>
     .min(1)
     .max(max)
     .refine((value) => value.isWellFormed() && !value.includes("\0"), "must be well-formed text without NUL");
+
+/** Why a person did something. It is kept, and shown to whoever reads what was done. */
+export const Reason = text(500).meta({ description: "Why; kept with who did it.", example: "the customer called" });

@@ -1,7 +1,7 @@
 /** The quarantine over HTTP: the parked orders by cause, the preview of a redrive, and the job that redrives them. */
 import { z } from "zod";
 import { CauseClass, Priority, Step } from "./order.ts";
-import { OrderId, text } from "./primitives.ts";
+import { OrderId, Reason, text } from "./primitives.ts";
 
 const Instant = z.iso.datetime();
 const Count = z.int().nonnegative();
@@ -103,7 +103,7 @@ export const StartRedrive = z
     stopAtFailureShare: share
       .default(0.2)
       .meta({ description: "The job stops when more than this share are parked again; 1 never stops it." }),
-    note: text(500).optional().meta({ description: "Goes into the journal of every order." }),
+    reason: Reason.optional().meta({ description: "Why; goes into the journal of every order." }),
   })
   .meta({ id: "StartRedrive" });
 export type StartRedrive = z.infer<typeof StartRedrive>;
@@ -112,7 +112,7 @@ export const RedriveJobView = z
   .object({
     id: RedriveId,
     state: z.enum(["canary", "releasing", "finished", "stopped"]),
-    why: z.string().nullable().meta({ description: "Why it ended as it did." }),
+    endedBecause: z.string().nullable().meta({ description: "Why it ended as it did." }),
     total: Count.meta({ description: "pending + skipped + released." }),
     truncated: z.boolean().meta({ description: `More than ${MAX_REDRIVEN} orders fit the filter; the others are still parked.` }),
     pending: Count.meta({ description: "Not released; when the job has ended, still parked." }),
@@ -125,7 +125,7 @@ export const RedriveJobView = z
     ratePerSecond: z.int(),
     canaryShare: z.number(),
     stopAtFailureShare: z.number(),
-    note: z.string().nullable(),
+    reason: z.string().nullable().meta({ description: "Why it was started." }),
     startedBy: z.string(),
     startedAt: Instant,
     endedAt: Instant.nullable(),

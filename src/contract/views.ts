@@ -201,13 +201,3 @@ export const PlaceOrdersResult = z
     ),
   })
   .meta({ id: "PlaceOrdersResult" });
-
-export const StockView = z
-  .object({
-    sku: z.string(),
-    tracked: z.boolean().meta({ description: "False: never stocked, made to order, always available." }),
-    onHand: z.int(),
-    available: z.int(),
-    reserved: z.int(),
-  })
-  .meta({ id: "Stock" });

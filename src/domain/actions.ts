@@ -20,7 +20,7 @@ const COMMANDS: Readonly<Record<Action, (state: OrderState) => OrderCommand | nu
     return next ? { type: "ReachStage", stage: next.name, by } : null;
   },
   // Any correction that changes something.
-  correct: ({ order }) => ({ type: "CorrectOrder", by, why: "", changes: { payment: { token: `${order.payment.token}*` } } }),
+  correct: ({ order }) => ({ type: "CorrectOrder", by, reason: "", changes: { payment: { token: `${order.payment.token}*` } } }),
   redrive: () => ({ type: "RedriveOrder", by }),
 };
 

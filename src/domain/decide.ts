@@ -17,11 +17,11 @@ import { isInTrack, nextStage, trackOf } from "./tracks.ts";
 export type OrderCommand =
   | { readonly type: "CancelOrder"; readonly by: string; readonly reason?: string | undefined }
   | { readonly type: "ExpediteOrder" }
-  | { readonly type: "ApproveOrder"; readonly by: string; readonly note?: string | undefined }
-  | { readonly type: "RejectOrder"; readonly by: string; readonly note?: string | undefined }
+  | { readonly type: "ApproveOrder"; readonly by: string; readonly reason?: string | undefined }
+  | { readonly type: "RejectOrder"; readonly by: string; readonly reason?: string | undefined }
   | { readonly type: "ReachStage"; readonly stage: string; readonly by: string }
-  | { readonly type: "CorrectOrder"; readonly by: string; readonly why: string; readonly changes: Correction }
-  | { readonly type: "RedriveOrder"; readonly by: string; readonly note?: string | undefined };
+  | { readonly type: "CorrectOrder"; readonly by: string; readonly reason: string; readonly changes: Correction }
+  | { readonly type: "RedriveOrder"; readonly by: string; readonly reason?: string | undefined };
 
 /** Why a command was not carried out; nothing was changed. */
 export type CommandRefusal =
@@ -64,21 +64,21 @@ export function decide(state: OrderState, command: OrderCommand): Decision {
     case "ApproveOrder":
       if (state.approved) return NOTHING;
       if (state.status !== "held") return refused(state, command, "only a held order is approved");
-      return { events: [{ type: "OrderApproved", by: command.by, ...optional("note", command.note) }] };
+      return { events: [{ type: "OrderApproved", by: command.by, ...optional("reason", command.reason) }] };
     case "RejectOrder":
       if (state.ending?.reason === REJECTED) return NOTHING;
       if (state.status !== "held") return refused(state, command, "only a held order is rejected");
-      return { events: [rejection(command.by, command.note)] };
+      return { events: [rejection(command.by, command.reason)] };
     case "ReachStage":
       return decideStage(state, command);
     case "CorrectOrder":
       // Journaled even when it changes nothing: an answer that differed would tell whether a guess, at a token or an address, is right.
       if (state.status !== "quarantined") return refused(state, command, "only a quarantined order is corrected");
-      return { events: [{ type: "OrderCorrected", by: command.by, why: command.why, changes: command.changes }] };
+      return { events: [{ type: "OrderCorrected", by: command.by, reason: command.reason, changes: command.changes }] };
     case "RedriveOrder":
       if (state.redriven) return NOTHING;
       if (state.status !== "quarantined") return refused(state, command, "only a quarantined order is redriven");
-      return { events: [{ type: "OrderRedriven", by: command.by, ...optional("note", command.note) }] };
+      return { events: [{ type: "OrderRedriven", by: command.by, ...optional("reason", command.reason) }] };
   }
 }
 
@@ -229,10 +229,10 @@ function decideStage(state: OrderState, command: OrderCommand & { type: "ReachSt
 
 const REJECTED = "rejected";
 
-const rejection = (by: string, note: string | undefined): OrderEvent => ({
+const rejection = (by: string, reason: string | undefined): OrderEvent => ({
   type: "OrderRejected",
   by,
-  refusal: { reason: REJECTED, ...optional("detail", note) },
+  refusal: { reason: REJECTED, ...optional("detail", reason) },
 });
 
 const refused = (state: OrderState, command: OrderCommand, why: string): Decision => ({

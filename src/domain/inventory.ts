@@ -5,11 +5,22 @@
  * recorded; the price is that an order's late reservation is not fenced if the SKU's first stock arrives in between.
  */
 
-/** Goods that came in. A negative quantity takes goods out again; 0 says that a SKU is stocked but sold out. */
+/** Goods that came in. 0 says that a SKU is stocked but sold out. */
 export interface Receipt {
   /** The warehouse's own name for it: the same receipt again changes nothing. */
   readonly receiptId: string;
+  /** 0 or more. */
   readonly quantity: number;
+}
+
+/** What a person corrected: what is in the building is not what is written here. */
+export interface Adjustment {
+  /** The caller's own name for it: the same adjustment again changes nothing. */
+  readonly adjustmentId: string;
+  /** What is there in excess of what was written; negative when goods are missing. */
+  readonly quantity: number;
+  readonly reason: string;
+  readonly by: string;
 }
 
 export interface Stock {
@@ -28,6 +39,12 @@ export type StockRefusal =
   /** It was given back before: a late or repeated request must not take it again. */
   | { readonly reason: "released"; readonly sku: string }
   | { readonly reason: "not_reserved"; readonly sku: string };
+
+/** Why a correction cannot be. Goods that are promised to orders cannot be found missing. */
+export type AdjustmentRefusal =
+  | { readonly reason: "below_reserved"; readonly sku: string; readonly wanted: number; readonly onHand: number; readonly reserved: number }
+  /** A SKU that was never stocked is made to order, so there is nothing to correct. */
+  | { readonly reason: "not_stocked"; readonly sku: string };
 
 /** `untracked`: the SKU was never stocked, so there is nothing to hold and nothing to give back. */
 export type StockAnswer =
@@ -100,10 +117,17 @@ export function release({ stock, reservation }: Shelf): Decision {
   }
 }
 
-/** The stock after a receipt, or why it cannot be: goods that are not there, or are promised to orders, cannot be taken out. */
-export function receive(sku: string, stock: Stock | null, quantity: number): { stock: Stock } | { refusal: StockRefusal } {
+/** The stock after a receipt. */
+export function receive(stock: Stock | null, quantity: number): Stock {
   const { available, reserved } = stock ?? { available: 0, reserved: 0 };
-  if (available + quantity < 0) return { refusal: { reason: "insufficient_stock", sku, wanted: -quantity, available } };
+  return { available: available + quantity, reserved };
+}
+
+/** The stock after a correction, or why it cannot be: goods that are promised to orders cannot be taken out. */
+export function adjust(sku: string, stock: Stock | null, quantity: number): { stock: Stock } | { refusal: AdjustmentRefusal } {
+  if (stock === null) return { refusal: { reason: "not_stocked", sku } };
+  const { available, reserved } = stock;
+  if (available + quantity < 0) return { refusal: { reason: "below_reserved", sku, wanted: quantity, onHand: onHand(stock), reserved } };
   return { stock: { available: available + quantity, reserved } };
 }
 

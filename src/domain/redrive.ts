@@ -62,7 +62,7 @@ export type RedriveJobState = "canary" | "releasing" | "finished" | "stopped";
 export interface RedriveJob {
   readonly state: RedriveJobState;
   /** Why it ended as it did, as a sentence; null while it runs and when there is nothing to say. */
-  readonly why: string | null;
+  readonly endedBecause: string | null;
   readonly total: number;
   /** How many go first. */
   readonly canaries: number;
@@ -104,7 +104,7 @@ export function beginRedrive({ canaryShare }: RedriveSpec, total: number, at: nu
   const canaries = Math.min(total, Math.max(1, Math.ceil(total * canaryShare)));
   const job: RedriveJob = {
     state: "canary",
-    why: null,
+    endedBecause: null,
     total,
     canaries,
     taken: 0,
@@ -191,8 +191,8 @@ export function judge(job: RedriveJob, spec: RedriveSpec, at: number): RedriveJo
     return ended(job, "stopped", `${underWay(job)} of the first ${job.canaries} orders had no outcome in time`, at);
   }
   if (at - job.progressAt > STALL_PATIENCE_MS) {
-    const why = `${underWay(job)} released orders have no outcome yet; they go on by themselves`;
-    return ended(job, job.taken >= job.total ? "finished" : "stopped", why, at);
+    const because = `${underWay(job)} released orders have no outcome yet; they go on by themselves`;
+    return ended(job, job.taken >= job.total ? "finished" : "stopped", because, at);
   }
   return job;
 }
@@ -207,9 +207,9 @@ export function tickMs(job: RedriveJob, spec: RedriveSpec, at: number): number {
   return toTake(job, spec) > 0 || at - job.progressAt < IDLE_AFTER_MS ? TICK_MS : IDLE_TICK_MS;
 }
 
-const ended = (job: RedriveJob, state: "finished" | "stopped", why: string | null, at: number): RedriveJob => ({
+const ended = (job: RedriveJob, state: "finished" | "stopped", endedBecause: string | null, at: number): RedriveJob => ({
   ...job,
   state,
-  why,
+  endedBecause,
   endedAt: at,
 });

@@ -12,7 +12,7 @@ const ERRORS = {
   401: "No valid API key.",
   403: "The API key lacks the scope.",
   404: "Not found, or another tenant's.",
-  409: "The order's status does not allow it.",
+  409: "What it concerns does not allow it as it is now.",
   412: "It has changed meanwhile.",
   413: "The body is too large.",
   415: "The body is not application/json.",

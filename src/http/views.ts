@@ -130,7 +130,7 @@ export function diagnosisOf(id: string, diagnosis: Diagnosis, viewer: Viewer): z
 function entryOf(event: OrderEvent, viewer: Viewer): { type: string; data: Record<string, unknown> } {
   const { type, ...data } = viewer.forOps ? event : withoutForeignWords(event, viewer);
   if (type === "OrderPlaced") return { type, data: {} };
-  if ("changes" in data) return { type, data: { by: data.by, why: data.why, changed: Object.keys(data.changes) } };
+  if ("changes" in data) return { type, data: { by: data.by, reason: data.reason, changed: Object.keys(data.changes) } };
   return {
     type,
     data: Object.fromEntries(Object.entries(data).map(([name, value]) => [name, isInstant(name, value) ? iso(value) : value])),

@@ -42,13 +42,21 @@ async function ring(orders: RedriveOrders) {
 describe("A redrive", { timeout: 30_000 }, () => {
   it("carries every order on and says so, with who did it in their journals", async () => {
     const ids = await many(12);
-    const orders = asked({ note: "incident 42" });
+    const orders = asked({ reason: "incident 42" });
     await actorOf(orders).start(orders, ids);
     await ends(orders, "finished");
-    expect(await view(orders)).toMatchObject({ total: 12, pending: 0, released: 12, succeeded: 12, failed: 0, underWay: 0, why: null });
+    expect(await view(orders)).toMatchObject({
+      total: 12,
+      pending: 0,
+      released: 12,
+      succeeded: 12,
+      failed: 0,
+      underWay: 0,
+      endedBecause: null,
+    });
     for (const id of ids) expect((await stateOf(TENANT, id)).status).toBe("confirmed");
     const journal = (await stubOf(ids[0] ?? "").events(TENANT)) as { events: object[] }[];
-    expect(journal.flatMap(({ events }) => events)).toContainEqual({ type: "OrderRedriven", by: "ada", note: "incident 42" });
+    expect(journal.flatMap(({ events }) => events)).toContainEqual({ type: "OrderRedriven", by: "ada", reason: "incident 42" });
   });
 
   it("stops after its canaries when they are parked again, and leaves the rest as it was", async () => {
@@ -127,8 +135,8 @@ describe("A redrive", { timeout: 30_000 }, () => {
     const orders = asked({ canaryShare: 0, ratePerSecond: 1 });
     await startSilently(orders, ids);
     await ring(orders);
-    expect(await actorOf(orders).stop("bob")).toMatchObject({ state: "stopped", why: "stopped by bob", pending: 4 });
-    expect(await actorOf(orders).stop("eve")).toMatchObject({ why: "stopped by bob" });
+    expect(await actorOf(orders).stop("bob")).toMatchObject({ state: "stopped", endedBecause: "stopped by bob", pending: 4 });
+    expect(await actorOf(orders).stop("eve")).toMatchObject({ endedBecause: "stopped by bob" });
     await ring(orders);
     expect((await view(orders)).released).toBe(1);
     await expect.poll(async () => (await stateOf(TENANT, ids[0] ?? "")).status, PATIENT).toBe("confirmed");

@@ -16,7 +16,7 @@ const by = "ada";
 const commandsOf = (state: OrderState): Record<Action, readonly OrderCommand[]> => ({
   approve: [{ type: "ApproveOrder", by }],
   reject: [{ type: "RejectOrder", by }],
-  correct: ["Lille", "Lyon"].map((city) => ({ type: "CorrectOrder", by, why: "moved", changes: { shipTo: { country: "FR", city } } })),
+  correct: ["Lille", "Lyon"].map((city) => ({ type: "CorrectOrder", by, reason: "moved", changes: { shipTo: { country: "FR", city } } })),
   redrive: [{ type: "RedriveOrder", by }],
   stage: trackOf(state).stages.map(({ name: stage }) => ({ type: "ReachStage", stage, by })),
   expedite: [{ type: "ExpediteOrder" }],

@@ -213,7 +213,7 @@ describe("When a parked order is redriven", () => {
     [{ type: "OrderQuarantined", cause: { class: "poison", step: "route", detail: "400" } }],
   ];
   const turnedDown: OrderEvent = { type: "StepFailed", step: "route", attempt: 2, failure: "poison", detail: "400", retryAt: null };
-  const correction: OrderEvent = { type: "OrderCorrected", by: "ada", why: "typo", changes: { shipTo: { country: "FR" } } };
+  const correction: OrderEvent = { type: "OrderCorrected", by: "ada", reason: "typo", changes: { shipTo: { country: "FR" } } };
   const redriven: OrderEvent = { type: "OrderRedriven", by: "ada" };
 
   it("asks under another key where the request was turned down and cannot have had its effect", () => {
@@ -242,13 +242,14 @@ describe("When a parked order is redriven", () => {
 describe("When a parked order is corrected", () => {
   const parked = () =>
     stateAfter(...firstGroupDone(), [{ type: "OrderQuarantined", cause: { class: "poison", step: "route", detail: "400" } }]);
-  const correct = (state: OrderState, changes: Correction) => decide(state, { type: "CorrectOrder", by: "ada", why: "a guess", changes });
+  const correct = (state: OrderState, changes: Correction) =>
+    decide(state, { type: "CorrectOrder", by: "ada", reason: "a guess", changes });
 
   it("answers the same whether or not a guess at what it holds is right", () => {
     const state = parked();
     const { payment, customer, shipTo } = state.order;
     for (const changes of [{ payment }, { payment: { token: "tok_other" } }, { customer }, { shipTo }, { payment, customer, shipTo }]) {
-      expect(correct(state, changes)).toEqual({ events: [{ type: "OrderCorrected", by: "ada", why: "a guess", changes }] });
+      expect(correct(state, changes)).toEqual({ events: [{ type: "OrderCorrected", by: "ada", reason: "a guess", changes }] });
     }
   });
 
@@ -279,7 +280,7 @@ describe("When an order is held", () => {
   });
 
   it("is undone when it is rejected", () => {
-    const rejected = decide(stateAfter(...held()), { type: "RejectOrder", by: "ada", note: "stolen card" });
+    const rejected = decide(stateAfter(...held()), { type: "RejectOrder", by: "ada", reason: "stolen card" });
     given(...held(), "events" in rejected ? rejected.events : [])
       .when(answered())
       .thenHappens([{ step: "void" }, { step: "release" }]);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  adjust,
   commit,
   type Decision,
   itemsOf,
@@ -25,20 +26,31 @@ describe("A SKU that was never stocked", () => {
   });
 
   it("is tracked from its first receipt, even of nothing", () => {
-    expect(receive("A", null, 0)).toEqual({ stock: { available: 0, reserved: 0 } });
+    expect(receive(null, 0)).toEqual({ available: 0, reserved: 0 });
     expect(reserve(shelf({ available: 0, reserved: 0 }), 1).answer.outcome).toBe("refused");
   });
 });
 
 describe("Receiving stock", () => {
   it("adds to what is available", () => {
-    expect(receive("A", { available: 1, reserved: 2 }, 5)).toEqual({ stock: { available: 6, reserved: 2 } });
+    expect(receive({ available: 1, reserved: 2 }, 5)).toEqual({ available: 6, reserved: 2 });
+  });
+});
+
+describe("Adjusting stock", () => {
+  it("takes what is missing off what is available, and adds what was found", () => {
+    expect(adjust("A", { available: 4, reserved: 5 }, -4)).toEqual({ stock: { available: 0, reserved: 5 } });
+    expect(adjust("A", { available: 4, reserved: 5 }, 3)).toEqual({ stock: { available: 7, reserved: 5 } });
   });
 
-  it("refuses a correction that takes out goods which are promised to orders", () => {
-    expect(receive("A", { available: 1, reserved: 5 }, -2)).toEqual({
-      refusal: { reason: "insufficient_stock", sku: "A", wanted: 2, available: 1 },
+  it("refuses to take out goods which are promised to orders, and says how many are", () => {
+    expect(adjust("A", { available: 1, reserved: 5 }, -2)).toEqual({
+      refusal: { reason: "below_reserved", sku: "A", wanted: -2, onHand: 6, reserved: 5 },
     });
+  });
+
+  it("makes no stock of what is made to order", () => {
+    expect(adjust("A", null, 3)).toEqual({ refusal: { reason: "not_stocked", sku: "A" } });
   });
 });
 
@@ -116,7 +128,7 @@ describe("Withdrawing", () => {
 describe("Any sequence of requests", () => {
   it("keeps on hand = available + reserved, with nothing negative, nothing lost and nothing made up", () => {
     const request = fc.record({
-      kind: fc.constantFrom("receive", "reserve", "commit", "release", "withdraw"),
+      kind: fc.constantFrom("receive", "adjust", "reserve", "commit", "release", "withdraw"),
       order: fc.integer({ min: 0, max: 4 }),
       quantity: fc.integer({ min: -5, max: 12 }),
     });
@@ -127,7 +139,12 @@ describe("Any sequence of requests", () => {
         const reservations = new Map<number, Reservation>();
         for (const { kind, order, quantity } of requests) {
           if (kind === "receive") {
-            const decision = receive("A", stock, quantity);
+            stock = receive(stock, Math.max(0, quantity));
+            received += Math.max(0, quantity);
+            continue;
+          }
+          if (kind === "adjust") {
+            const decision = adjust("A", stock, quantity);
             if ("refusal" in decision) continue;
             stock = decision.stock;
             received += quantity;

@@ -119,7 +119,7 @@ describe("A redrive", () => {
 
   it("releases everything at its rate when all goes well", () => {
     const seconds = run(beginRedrive(spec, 100, T0), () => "succeeded");
-    expect(seconds.at(-1)).toMatchObject({ state: "finished", why: null, taken: 100, succeeded: 100, failed: 0 });
+    expect(seconds.at(-1)).toMatchObject({ state: "finished", endedBecause: null, taken: 100, succeeded: 100, failed: 0 });
     const rates = seconds.slice(1).map((job, index) => job.taken - (seconds[index]?.taken ?? 0));
     expect(Math.max(...rates)).toBe(10);
     expect(rates[0]).toBe(5);
@@ -127,7 +127,12 @@ describe("A redrive", () => {
 
   it("stops after its canaries when they are parked again, with the rest untouched", () => {
     const last = run(beginRedrive(spec, 100, T0), () => "failed").at(-1);
-    expect(last).toMatchObject({ state: "stopped", taken: 5, failed: 5, why: "5 of the last 5 released orders were parked again" });
+    expect(last).toMatchObject({
+      state: "stopped",
+      taken: 5,
+      failed: 5,
+      endedBecause: "5 of the last 5 released orders were parked again",
+    });
   });
 
   it("stops when the trouble comes back half-way, whatever went well before", () => {
@@ -158,7 +163,10 @@ describe("A redrive", () => {
   it("does not wait for ever for orders whose provider is blocked", () => {
     const job: RedriveJob = { ...took(beginRedrive(spec, 100, T0), 100, T0), state: "releasing" };
     expect(judge(job, spec, T0 + STALL_PATIENCE_MS).state).toBe("releasing");
-    expect(judge(job, spec, T0 + STALL_PATIENCE_MS + 1)).toMatchObject({ state: "finished", why: expect.stringContaining("100 released") });
+    expect(judge(job, spec, T0 + STALL_PATIENCE_MS + 1)).toMatchObject({
+      state: "finished",
+      endedBecause: expect.stringContaining("100 released"),
+    });
     expect(judge({ ...job, taken: 50 }, spec, T0 + STALL_PATIENCE_MS + 1).state).toBe("stopped");
   });
 
@@ -170,7 +178,7 @@ describe("A redrive", () => {
 
   it("takes nothing any more once it was stopped, and stays as it ended", () => {
     const stopped = stopRedrive(took(beginRedrive(spec, 100, T0), 5, T0), "ada", T0 + 1);
-    expect(stopped).toMatchObject({ state: "stopped", why: "stopped by ada", endedAt: T0 + 1 });
+    expect(stopped).toMatchObject({ state: "stopped", endedBecause: "stopped by ada", endedAt: T0 + 1 });
     expect(toTake(stopped, spec)).toBe(0);
     expect(judge(decided(stopped, ["succeeded"], T0 + 2), spec, T0 + 2)).toMatchObject({ state: "stopped", succeeded: 1, endedAt: T0 + 1 });
     expect(stopRedrive(stopped, "bob", T0 + 3)).toBe(stopped);

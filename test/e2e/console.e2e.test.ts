@@ -125,7 +125,7 @@ describe("With the development key", () => {
     await panel.getByText(/^Held for a person by the risk screening/).waitFor();
 
     await panel.getByRole("button", { name: "Reject …" }).click();
-    await panel.getByLabel("Note").fill("Looks like a mistake.");
+    await panel.getByLabel("Reason").fill("Looks like a mistake.");
     await panel.getByRole("button", { name: "Reject", exact: true }).click();
 
     await panel.locator("#order-headline [data-status=failed]").waitFor();

@@ -232,9 +232,9 @@ describe("A command with one place changed", () => {
     cancel: { reason: "x" },
     expedite: {},
     stage: { stage: "picking" },
-    approve: { note: "x" },
-    reject: { note: "x" },
-    redrive: { note: "x" },
+    approve: { reason: "x" },
+    reject: { reason: "x" },
+    redrive: { reason: "x" },
   };
 
   it("is carried out, or changes nothing", { timeout: TEST_TIMEOUT_MS }, async () => {

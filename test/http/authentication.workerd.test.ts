@@ -160,7 +160,7 @@ describe("A key that may not read orders", () => {
     const key = await grant(TENANT, ["ops"]);
     const correct = async (token: string) => {
       const orderId = await parkOrder(TENANT, undefined, { payment: { token: "tok_right" } });
-      const response = await call(`/v1/orders/${orderId}/correct`, { key, body: { why: "x", changes: { payment: { token } } } });
+      const response = await call(`/v1/orders/${orderId}/correct`, { key, body: { reason: "x", changes: { payment: { token } } } });
       const { id, links, updatedAt, ...told } = CommandReceipt.parse(await response.json());
       return { ...told, etag: response.headers.get("etag") };
     };

@@ -225,7 +225,7 @@ describe("Commands", () => {
     const [good, bad] = await Promise.all([placed(expensive), placed(expensive)]);
     await Promise.all([reaches(good, "held"), reaches(bad, "held")]);
     expect((await read(good)).reason).toBe("amount");
-    await call(`/v1/orders/${good}/approve`, { body: { note: "called the customer" } });
+    await call(`/v1/orders/${good}/approve`, { body: { reason: "called the customer" } });
     await call(`/v1/orders/${bad}/reject`, { body: {} });
     await Promise.all([reaches(good, "confirmed"), reaches(bad, "failed")]);
   });
@@ -248,12 +248,16 @@ describe("A parked order", () => {
     };
     expect(diagnosis).toMatchObject({ situation: "quarantined", actions: ["correct", "redrive", "cancel"] });
     expect(diagnosis.sentence).toContain("authorize failed as poison");
-    await expectProblem(await call(`/v1/orders/${id}/correct`, { body: { why: "typo", changes: {} } }), 422, "invalid-request");
-    await expectProblem(await call(`/v1/orders/${id}/correct`, { body: { why: "typo", changes: { lines: [] } } }), 422, "invalid-request");
+    await expectProblem(await call(`/v1/orders/${id}/correct`, { body: { reason: "typo", changes: {} } }), 422, "invalid-request");
+    await expectProblem(
+      await call(`/v1/orders/${id}/correct`, { body: { reason: "typo", changes: { lines: [] } } }),
+      422,
+      "invalid-request",
+    );
     expect(
-      (await call(`/v1/orders/${id}/correct`, { body: { why: "mistyped token", changes: { payment: { token: "tok_visa" } } } })).status,
+      (await call(`/v1/orders/${id}/correct`, { body: { reason: "mistyped token", changes: { payment: { token: "tok_visa" } } } })).status,
     ).toBe(200);
-    expect((await call(`/v1/orders/${id}/redrive`, { body: { note: "corrected" } })).status).toBe(200);
+    expect((await call(`/v1/orders/${id}/redrive`, { body: { reason: "corrected" } })).status).toBe(200);
     await reaches(id, "confirmed");
     expect((await call(`/v1/orders/${id}/redrive`, { body: {} })).status).toBe(200);
     await expectProblem(await call(`/v1/orders/${await placed()}/redrive`, { body: {} }), 409, "wrong-status");

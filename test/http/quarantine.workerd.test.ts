@@ -91,11 +91,11 @@ describe("POST /v1/quarantine/preview", () => {
 });
 
 describe("POST /v1/quarantine/redrive", { timeout: 30_000 }, () => {
-  const wanted = { filter: { causeFingerprint: OUTAGE_PRINT }, ratePerSecond: 50, note: "over" };
+  const wanted = { filter: { causeFingerprint: OUTAGE_PRINT }, ratePerSecond: 50, reason: "over" };
 
   it("starts a job, meets it again under the same key, and shows how it goes to its end", async () => {
     const job = RedriveJobView.parse(await answerOf(redrive(wanted, "incident-1"), 202));
-    expect(job).toMatchObject({ total: 4, truncated: false, startedBy: "ada", note: "over", canaryShare: 0.05, stopAtFailureShare: 0.2 });
+    expect(job).toMatchObject({ total: 4, truncated: false, startedBy: "ada", reason: "over", canaryShare: 0.05, stopAtFailureShare: 0.2 });
     expect(await answerOf(redrive(wanted, "incident-1"), 202)).toMatchObject({ id: job.id, total: 4 });
     await expectProblem(redrive({ ...wanted, ratePerSecond: 1 }, "incident-1"), 422, "idempotency-key-reused");
     const read = async () => RedriveJobView.parse(await answerOf(call(job.links.self, { key })));

@@ -104,7 +104,7 @@ export class People {
         await this.#command(order.orderId, { type: chance(this.#draw, 0.7) ? "ApproveOrder" : "RejectOrder", by: "ada" });
       if (status !== "quarantined") continue;
       if (correctingAll || cause?.class === "poison" || cause?.class === "refused")
-        await this.#command(order.orderId, { type: "CorrectOrder", by: "ada", why: "cannot be read", changes: CORRECTION });
+        await this.#command(order.orderId, { type: "CorrectOrder", by: "ada", reason: "cannot be read", changes: CORRECTION });
       await this.#command(order.orderId, { type: "RedriveOrder", by: "ada" });
     }
   }
@@ -167,7 +167,7 @@ export class People {
       [0.62, { type: "ApproveOrder", by: "ada" }],
       [0.68, { type: "RejectOrder", by: "ada" }],
       [0.78, { type: "RedriveOrder", by: "ada" }],
-      [0.9, { type: "CorrectOrder", by: "ada", why: "a better card", changes: CORRECTION }],
+      [0.9, { type: "CorrectOrder", by: "ada", reason: "a better card", changes: CORRECTION }],
       [1, "dead letter"],
     ];
     const drawn = this.#draw();

@@ -68,9 +68,7 @@ export class Ledger {
   /** Goods that arrive. */
   receive(sku: string, quantity: number): void {
     const shelf = this.#shelves.get(sku) ?? { stock: { available: 0, reserved: 0 }, received: 0, reservations: new Map() };
-    const decision = receive(sku, shelf.stock, quantity);
-    if ("refusal" in decision) return;
-    shelf.stock = decision.stock;
+    shelf.stock = receive(shelf.stock, quantity);
     shelf.received += quantity;
     this.#shelves.set(sku, shelf);
   }

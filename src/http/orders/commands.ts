@@ -1,7 +1,7 @@
 /** Commands to one order. Each may be repeated, since one that already took effect changes nothing. */
 import { z } from "zod";
 import { Address, Customer, Payment } from "../../contract/order.ts";
-import { text } from "../../contract/primitives.ts";
+import { Reason, text } from "../../contract/primitives.ts";
 import { CommandReceipt, OrderView } from "../../contract/views.ts";
 import type { OrderCommand } from "../../domain/decide.ts";
 import { sendHints } from "../../messaging/hints.ts";
@@ -12,13 +12,9 @@ import { actor, byId, hintOf, NO_ORDER } from "./shared.ts";
 
 export const commands = router();
 
-const Note = z.strictObject({ note: text(1_000).optional() });
+const Explained = z.strictObject({ reason: Reason.optional() });
 
-command("cancel", "orders:write", "Cancel an order", z.strictObject({ reason: text(200).optional() }), (by, { reason }) => ({
-  type: "CancelOrder",
-  by,
-  reason,
-}));
+command("cancel", "orders:write", "Cancel an order", Explained, (by, { reason }) => ({ type: "CancelOrder", by, reason }));
 command("expedite", "orders:write", "Promote an order to the expedited lane", z.strictObject({}), () => ({ type: "ExpediteOrder" }));
 command(
   "stage",
@@ -31,29 +27,29 @@ command(
     stage,
   }),
 );
-command("approve", "ops", "Approve a held order", Note, (by, { note }) => ({ type: "ApproveOrder", by, note }));
-command("reject", "ops", "Reject a held order; what was done for it is undone", Note, (by, { note }) => ({
+command("approve", "ops", "Approve a held order", Explained, (by, { reason }) => ({ type: "ApproveOrder", by, reason }));
+command("reject", "ops", "Reject a held order; what was done for it is undone", Explained, (by, { reason }) => ({
   type: "RejectOrder",
   by,
-  note,
+  reason,
 }));
 command(
   "correct",
   "ops",
   "Correct a quarantined order before it is redriven; who and why is journaled",
   z.strictObject({
-    why: text(1_000),
+    reason: Reason,
     changes: z
       .strictObject({ customer: Customer, shipTo: Address, payment: Payment })
       .partial()
       .refine((changes) => Object.keys(changes).length > 0, "must change something"),
   }),
-  (by, { why, changes }) => ({ type: "CorrectOrder", by, why, changes }),
+  (by, { reason, changes }) => ({ type: "CorrectOrder", by, reason, changes }),
 );
-command("redrive", "ops", "Try a quarantined order again; what is done stays done", Note, (by, { note }) => ({
+command("redrive", "ops", "Try a quarantined order again; what is done stays done", Explained, (by, { reason }) => ({
   type: "RedriveOrder",
   by,
-  note,
+  reason,
 }));
 
 /** `POST /{id}/<name>`: a command. */
