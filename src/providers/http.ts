@@ -4,6 +4,7 @@
  * idempotency key.
  */
 import { z } from "zod";
+import type { PlacedOrder } from "../contract/events.ts";
 import { type LedgerReader, OPERATIONS, type Provider, type ProviderAnswer, type ProviderCall } from "../domain/ports.ts";
 import { now as clock, uuid } from "../platform/ambient.ts";
 import { codeIn, failed, kindOf, refused, succeeded } from "./answers.ts";
@@ -66,7 +67,7 @@ export function httpLedgerReader({
   return async ({ order }) => {
     try {
       return await within(timeoutMs, new AbortController().signal, async (signal) => {
-        const response = await send(ledgerRequest(base, token, order.orderId, signal));
+        const response = await send(ledgerRequest(base, token, order, signal));
         if (NO_LEDGER.has(response.status)) return { outcome: "unsupported" };
         const ledger = ProviderLedger.safeParse(json(await bodyOf(response)));
         if (response.ok && ledger.success) return { outcome: "read", effects: ledger.data.effects };
@@ -78,9 +79,16 @@ export function httpLedgerReader({
   };
 }
 
-function ledgerRequest(base: string, token: string | undefined, orderId: string, signal: AbortSignal): Request {
-  const body: LedgerRequest = { orderId, operation: "ledger" };
-  const headers = { "content-type": "application/json", accept: "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+const headersOf = (tenant: string, token: string | undefined): Record<string, string> => ({
+  "content-type": "application/json",
+  accept: "application/json",
+  "orderline-tenant": tenant,
+  ...(token && { authorization: `Bearer ${token}` }),
+});
+
+function ledgerRequest(base: string, token: string | undefined, { orderId, tenant }: PlacedOrder, signal: AbortSignal): Request {
+  const body: LedgerRequest = { orderId, tenant, operation: "ledger" };
+  const headers = headersOf(tenant, token);
   return new Request(`${base}/ledger`, { method: "POST", headers, body: JSON.stringify(body), redirect: "manual", signal });
 }
 
@@ -90,16 +98,14 @@ function ledgerRequest(base: string, token: string | undefined, orderId: string,
  */
 function build(base: string, token: string | undefined, call: ProviderCall): Request | null {
   const body = JSON.stringify(requestOf(call));
-  const { trace } = call.order;
+  const { tenant, trace } = call.order;
   try {
     return new Request(`${base}/${OPERATIONS[call.step].operation}`, {
       method: "POST",
       headers: {
-        "content-type": "application/json",
-        accept: "application/json",
+        ...headersOf(tenant, token),
         "idempotency-key": call.key,
         "orderline-attempt": String(call.attempt),
-        ...(token && { authorization: `Bearer ${token}` }),
         ...(trace && TRACE_ID.test(trace) && { traceparent: traceparent(trace) }),
       },
       body,

@@ -4,13 +4,14 @@
  */
 import { z } from "zod";
 import { Address, Customer, OrderLine, Payment, Priority, TrackName } from "../contract/order.ts";
-import { Amount, Currency, OrderId } from "../contract/primitives.ts";
+import { Amount, Currency, OrderId, Tenant } from "../contract/primitives.ts";
 import { itemsOf } from "../domain/inventory.ts";
 import type { ProviderCall } from "../domain/ports.ts";
 
 const reference = z.string().max(200);
 
-const order = { orderId: OrderId };
+/** The tenant is also sent as the header `orderline-tenant`, so that one provider can serve many and route by it unread. */
+const order = { orderId: OrderId, tenant: Tenant };
 const money = { amount: Amount, currency: Currency };
 /**
  * The idempotency keys of the calls that an undo takes back, as they were sent. The provider finds the effects by them when
@@ -71,7 +72,7 @@ export const ProviderDone = z.object({
  * `POST {URL}/ledger`, which a provider may serve so that the reconciliation can compare its ledger with the journals. It
  * lists every effect of an order, once for each time that it took place. A provider that keeps none answers 404, 405 or 501.
  */
-export const LedgerRequest = z.object({ orderId: OrderId, operation: z.literal("ledger") });
+export const LedgerRequest = z.object({ ...order, operation: z.literal("ledger") });
 export type LedgerRequest = z.infer<typeof LedgerRequest>;
 
 export const ProviderLedger = z.object({
@@ -93,39 +94,41 @@ export const ProviderRefusal = z
 
 /** The request of a call: what its provider needs to know, and no more. */
 export function requestOf({ step, undoes: keys, order, facts }: ProviderCall): ProviderRequest {
-  const { orderId, total, currency, shipTo, priority, track } = order;
+  const { orderId, tenant, total, currency, shipTo, priority, track } = order;
   const money = { amount: total, currency };
   const items = itemsOf(order.lines);
   const authorization = facts.authorize?.reference;
   const undoes = [...keys];
   switch (step) {
     case "authorize":
-      return { operation: "authorize", orderId, ...money, payment: { token: order.payment.token }, customerId: order.customer.id };
+      return { operation: "authorize", orderId, tenant, ...money, payment: { token: order.payment.token }, customerId: order.customer.id };
     case "capture":
-      return { operation: "capture", orderId, ...money, authorization };
+      return { operation: "capture", orderId, tenant, ...money, authorization };
     case "void":
-      return { operation: "void", orderId, ...money, undoes, authorization };
+      return { operation: "void", orderId, tenant, ...money, undoes, authorization };
     case "refund":
       return {
         operation: "refund",
         orderId,
+        tenant,
         ...money,
         undoes,
         authorization,
         capture: facts.capture?.reference,
       };
     case "reserve":
-      return { operation: "reserve", orderId, items };
+      return { operation: "reserve", orderId, tenant, items };
     case "commit":
-      return { operation: "commit", orderId, items, reservation: facts.reserve?.reference };
+      return { operation: "commit", orderId, tenant, items, reservation: facts.reserve?.reference };
     case "release":
-      return { operation: "release", orderId, items, undoes, reservation: facts.reserve?.reference };
+      return { operation: "release", orderId, tenant, items, undoes, reservation: facts.reserve?.reference };
     case "route":
-      return { operation: "route", orderId, items, shipTo, priority, track };
+      return { operation: "route", orderId, tenant, items, shipTo, priority, track };
     case "unroute":
       return {
         operation: "cancel",
         orderId,
+        tenant,
         items,
         shipTo,
         priority,
@@ -137,6 +140,7 @@ export function requestOf({ step, undoes: keys, order, facts }: ProviderCall): P
       return {
         operation: "send",
         orderId,
+        tenant,
         template: "order_confirmed",
         customer: { name: order.customer.name, email: order.customer.email },
         reference: order.reference,

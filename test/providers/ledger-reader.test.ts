@@ -35,7 +35,7 @@ describe("A provider's ledger", () => {
     expect(await httpLedgerReader({ url: `${server.url}/notification` })(asked)).toEqual({ outcome: "read", effects: [] });
   });
 
-  it("are asked for by id, with the token and nothing of the customer's", async () => {
+  it("are asked for by id and tenant, with the token and nothing of the customer's", async () => {
     let seen = "";
     const reader = httpLedgerReader({
       url: "https://provider.test/pay/",
@@ -46,7 +46,9 @@ describe("A provider's ledger", () => {
       },
     });
     await reader(asked);
-    expect(seen).toBe(`POST https://provider.test/pay/ledger Bearer secret {"orderId":"${order.orderId}","operation":"ledger"}`);
+    expect(seen).toBe(
+      `POST https://provider.test/pay/ledger Bearer secret {"orderId":"${order.orderId}","tenant":"${order.tenant}","operation":"ledger"}`,
+    );
   });
 
   it.each([404, 405, 501])("are none where the answer is %i", async (status) => {
