@@ -22,7 +22,12 @@ export default defineConfig({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
               compatibilityFlags: ["service_binding_extra_handlers"],
-              bindings: { MIGRATIONS: await readD1Migrations("./migrations"), DEVELOPMENT_KEYS: "allow" },
+              bindings: {
+                MIGRATIONS: await readD1Migrations("./migrations"),
+                DEVELOPMENT_KEYS: "allow",
+                PROVIDER_TOKEN_ADA: "token of ada",
+                PROVIDER_TOKEN_BOB: "token of bob",
+              },
             },
           })),
         ],
