@@ -2,22 +2,23 @@
  * Where the actors are: the one place that knows how each of them is named and what it can be asked. Each call here gives
  * a stub of its own, since one that has thrown may be broken: ask for the address again before you try again.
  */
+import type { Account } from "../contract/breaker.ts";
 import type { Commit, PlacedOrder } from "../contract/events.ts";
-import type { Cause, OrderSummary, Priority, ProviderName } from "../contract/order.ts";
+import type { Cause, OrderSummary, Priority } from "../contract/order.ts";
 import type { PinnedProfile, ProfileVersion, TenantProfile } from "../contract/profile.ts";
 import type { RedriveJobView, StartRedrive } from "../contract/quarantine.ts";
 import type { ShardReport, ShardTally, StatsSnapshot } from "../contract/stats.ts";
-import type { BreakerState } from "../domain/breaker.ts";
+import type { BreakerView } from "../domain/breaker.ts";
 import type { Contribution } from "../domain/counters.ts";
 import type { OrderCommand } from "../domain/decide.ts";
 import type { Diagnosis } from "../domain/diagnosis.ts";
 import type { Adjustment, AdjustmentRefusal, Receipt, Reservation, Stock, StockAnswer } from "../domain/inventory.ts";
 import type { OrderState } from "../domain/order.ts";
-import type { Admission } from "../domain/ports.ts";
 import type { Velocity } from "../domain/risk.ts";
 import type { NamedTrack } from "../domain/tracks.ts";
 import type { CounterActors } from "../projections/counters/projection.ts";
 import type { JournaledOrder } from "../projections/projection.ts";
+import type { AskedBreaker } from "../runtime/breakers.ts";
 import type { AdvanceResult, CommandResult, OrderRunner, PlaceResult, Poked } from "../runtime/order-runner.ts";
 
 /** What a class offers to be reached at an address: the same methods, which need not be asynchronous where they are. */
@@ -172,29 +173,19 @@ export const counterActors = (env: Has<"STATS_SHARDS" | "STATS_HUBS">): CounterA
   hub: (tenant) => statsHubActor(env, tenant),
 });
 
-/** What an operator sees of a provider. Times in milliseconds. */
-export interface BreakerView {
-  readonly provider: ProviderName;
-  readonly breaker: BreakerState;
-  readonly waiting: number;
-}
-
-/** The circuit breaker of one provider. */
-export interface BreakerAddress {
+/** The circuit breaker of one account. */
+export interface BreakerAddress extends AskedBreaker {
   view(): Promise<BreakerView>;
-  /** Lets the order call, or remembers that it waits. */
-  admit(orderId: string, priority: Priority, placedAt: number): Promise<Admission & { readonly breaker: BreakerState }>;
-  /** Enough calls have failed in a row. */
-  trip(why: string): Promise<BreakerState>;
-  /** How the order that tried the provider out has fared; another order's result changes nothing. */
-  probed(orderId: string, worked: boolean): Promise<BreakerState>;
-  /** A person stops all calls to the provider, until a person lets them go on. */
-  pause(why: string): Promise<BreakerView>;
+  /**
+   * A person stops all calls to the account, until a person lets them go on.
+   * @param by the name of the key that asks for it
+   */
+  pause(by: string, reason: string): Promise<BreakerView>;
   /** Ends a pause, or an outage that a person knows to be over. */
-  resume(): Promise<BreakerView>;
+  resume(by: string, reason?: string): Promise<BreakerView>;
 }
 
-export const breakerActor = ({ BREAKERS }: Has<"BREAKERS">, provider: ProviderName) => stub<BreakerAddress>(BREAKERS, provider);
+export const breakerActor = ({ BREAKERS }: Has<"BREAKERS">, account: Account) => stub<BreakerAddress>(BREAKERS, account);
 
 /** What a redrive was asked to do. */
 export interface RedriveOrders extends Omit<StartRedrive, "filter"> {

@@ -6,6 +6,7 @@ import { Commit, type PlacedOrder } from "../contract/events.ts";
 import { lanesFrom } from "../contract/lanes.ts";
 import type { Cause } from "../contract/order.ts";
 import type { PinnedProfile } from "../contract/profile.ts";
+import { calledBy, shown } from "../domain/breaker.ts";
 import { CURRENT_TERMS, type OrderCommand } from "../domain/decide.ts";
 import { type Diagnosis, diagnose } from "../domain/diagnosis.ts";
 import type { OrderState } from "../domain/order.ts";
@@ -125,10 +126,11 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     if (!blocked) return null;
     const { port } = OPERATIONS[blocked[0]];
     if (port === "risk") return null;
-    const view = await breakerActor(this.env, port)
+    const { account } = calledBy({ tenant: state.order.tenant, profile: state.profile }, port);
+    const view = await breakerActor(this.env, account)
       .view()
       .catch(() => null);
-    return view && { name: view.provider, breaker: view.breaker, waiting: view.waiting };
+    return view && shown(view, false);
   }
 
   /** What waits in the lane of an order that has not begun, when the queue can be asked. */

@@ -1,5 +1,6 @@
 /** What an operator is shown: what needs a person now, the providers' breakers, and what a sweep found. */
 import { z } from "zod";
+import { BreakerStateName } from "./breaker.ts";
 import { ProviderName } from "./order.ts";
 import { OrderId } from "./primitives.ts";
 
@@ -48,13 +49,19 @@ export type AttentionList = z.infer<typeof AttentionList>;
 export const ProviderView = z
   .object({
     provider: ProviderName,
-    state: z.enum(["closed", "open", "half_open", "paused"]).meta({
+    shared: z.boolean().meta({
+      description:
+        "Other tenants call the same account. What their orders met and what their people said is then shown to keys with the scope `platform` only.",
+    }),
+    state: BreakerStateName.meta({
       description: "Only `closed` lets calls pass. `open` and `half_open` end by themselves, `paused` when a person resumes it.",
     }),
     since: Instant.nullable(),
-    why: z.string().nullable(),
-    nextProbeAt: Instant.nullable().meta({ description: "When an order is sent to try the provider out." }),
-    waiting: Count.meta({ description: "Orders that wait for it, of all tenants." }),
+    lastFailure: z.string().nullable().meta({ description: "Of the call that opened it." }),
+    by: z.string().nullable().meta({ description: "The name of the key that paused it, or resumed it last." }),
+    reason: z.string().nullable().meta({ description: "Why, in that person's words." }),
+    nextProbeAt: Instant.nullable().meta({ description: "When orders are sent to try the provider out." }),
+    waiting: Count.nullable().meta({ description: "Orders that wait for it." }),
   })
   .meta({ id: "Provider" });
 export type ProviderView = z.infer<typeof ProviderView>;

@@ -1,5 +1,6 @@
 /** What the HTTP face shows of orders. Instants are ISO 8601 in UTC; amounts are integer minor units. */
 import { z } from "zod";
+import { BreakerStateName } from "./breaker.ts";
 import {
   Action,
   Address,
@@ -136,8 +137,9 @@ export const DiagnosisView = z
     since: Instant,
     steps: z.array(Step).meta({ description: "The steps that are out, due or waiting." }),
     provider: z
-      .object({ name: ProviderName, state: z.enum(["closed", "open", "half_open", "paused"]), since: Instant.nullable(), waiting: z.int() })
-      .nullable(),
+      .object({ name: ProviderName, state: BreakerStateName, since: Instant.nullable(), waiting: z.int().nullable() })
+      .nullable()
+      .meta({ description: "The provider that blocks it. `waiting` is null when the provider's account is shared with other tenants." }),
     lane: z.object({ waiting: z.int(), oldestMs: z.int(), deferredShare: z.number(), deferredUpToMs: z.int() }).nullable().meta({
       description: "The lane that it waits in: hints there, age of the oldest, share of starts that are put off, and by how much.",
     }),

@@ -4,9 +4,9 @@
  */
 import type { Commit, OrderEvent } from "../contract/events.ts";
 import type { Lane } from "../contract/lanes.ts";
-import type { Action, OrderStatus, ProviderName, Step } from "../contract/order.ts";
+import type { Action, OrderStatus, Step } from "../contract/order.ts";
 import { mayDo } from "./actions.ts";
-import type { BreakerState } from "./breaker.ts";
+import type { ShownBreaker } from "./breaker.ts";
 import { isAtRest, type OrderState, type StepState } from "./order.ts";
 import { openSteps, plan, stageDeadlineOf } from "./progress.ts";
 import { type Backlog, deferralOf, pressureOf } from "./routing.ts";
@@ -43,7 +43,7 @@ export interface Diagnosis {
   readonly since: number;
   /** The steps that are out, due or waiting. */
   readonly steps: readonly Step[];
-  readonly provider: { readonly name: ProviderName; readonly breaker: BreakerState; readonly waiting: number } | null;
+  readonly provider: ShownBreaker | null;
   /** The lane it waits in, and how starts there are deferred just now; null when it waits in none or the lane is not known. */
   readonly lane: (Backlog & ReturnType<typeof deferralOf>) | null;
   /** When it looks for itself, whatever else happens; null when it waits for nothing but a person, or is at rest. */
@@ -223,16 +223,19 @@ const retryOf =
 
 function providerOf(provider: Diagnosis["provider"], now: number, since: number): string {
   if (!provider) return `Its provider has not been called since ${clock(since)}.`;
-  const { name, breaker, waiting } = provider;
-  const orders = `${waiting} ${waiting === 1 ? "order" : "orders"} waiting`;
-  switch (breaker.state) {
+  const { provider: name, state, waiting } = provider;
+  const down = `${name} unavailable since ${clock(provider.since ?? since)}${inBrackets(provider.lastFailure)}`;
+  const orders = waiting === null ? "shared with other tenants" : `${waiting} ${waiting === 1 ? "order" : "orders"} waiting`;
+  switch (state) {
     case "closed":
-      return `${name} works again; ${orders} to be let go.`;
+      return `${name} works again; ${orders}${waiting === null ? "" : " to be let go"}.`;
     case "open":
-      return `${name} unavailable since ${clock(breaker.since)} (${breaker.why}), ${orders}, next probe in ${span(breaker.probeAt - now)}.`;
+      return `${down}, ${orders}, next probe in ${span((provider.nextProbeAt ?? now) - now)}.`;
     case "half_open":
-      return `${name} unavailable since ${clock(breaker.since)} (${breaker.why}), ${orders}, a probe is out.`;
+      return `${down}, ${orders}, a probe is out.`;
     case "paused":
-      return `${name} paused by a person since ${clock(breaker.since)} (${breaker.why}), ${orders}; only a person lets them go.`;
+      return `${name} paused by ${provider.by ?? "a person"} since ${clock(provider.since ?? since)}${inBrackets(provider.reason)}, ${orders}; only a person lets them go.`;
   }
 }
+
+const inBrackets = (words: string | null): string => (words === null ? "" : ` (${words})`);

@@ -3,7 +3,8 @@
  * asking twice does it once, and undoing what never happened is done, not an error.
  */
 import type { FailureKind, PlacedOrder, StepFacts } from "../contract/events.ts";
-import type { Priority, ProviderName, Refusal, Step } from "../contract/order.ts";
+import type { ProviderName, Refusal, Step } from "../contract/order.ts";
+import type { CalledAccount, CallResult, WaitingOrder } from "./breaker.ts";
 
 /** The steps of the saga as the operations of their ports. */
 export const OPERATIONS = {
@@ -94,18 +95,10 @@ export type LedgerReaders = Readonly<Record<ProviderName, LedgerReader>>;
 /** Whether a provider may be called for an order now. A blocked order is remembered and gets a hint when the way is free. */
 export type Admission = { readonly admitted: true } | { readonly admitted: false; readonly since: number; readonly recheckAt: number };
 
-/** An order as a breaker remembers it: enough to let those that wait go by lane and age. */
-export interface WaitingOrder {
-  readonly orderId: string;
-  readonly priority: Priority;
-  /** Milliseconds. */
-  readonly placedAt: number;
-}
-
-/** The circuit breakers of all providers, as one order's run sees them. Neither call ever rejects. */
+/** The circuit breakers of all accounts, as one order's run sees them. Neither call ever rejects. */
 export interface Breakers {
   /** @param probe the order was chosen to try out this provider while it is blocked for others */
-  admit(provider: ProviderName, order: WaitingOrder, probe: boolean): Promise<Admission>;
-  /** What became of a call. A refusal is an answer, so it counts as success here. */
-  report(provider: ProviderName, orderId: string, worked: boolean, detail: string): void;
+  admit(called: CalledAccount, order: WaitingOrder, probe: boolean): Promise<Admission>;
+  /** What became of a call that says something about the provider. A refusal is an answer, so it counts as one that worked. */
+  report(called: CalledAccount, result: CallResult): void;
 }

@@ -1,14 +1,16 @@
 /** What an operator asks and does about the whole: what needs a person, the gates of the providers, sweeps and audits. */
 import { z } from "zod";
-import { type BreakerView, breakerActor } from "../actors/addresses.ts";
+import { breakerActor } from "../actors/addresses.ts";
+import { type Account, BreakerReason } from "../contract/breaker.ts";
 import { AttentionList, ProviderList, ProviderView, SweepReport } from "../contract/ops.ts";
 import { ProviderName } from "../contract/order.ts";
-import { text } from "../contract/primitives.ts";
 import { Reconcile, Reconciliation } from "../contract/reconciliation.ts";
-import { attentionOf, breakerOf } from "../ops/attention.ts";
+import { type BreakerView, isShared, shown } from "../domain/breaker.ts";
+import { accountAt, attentionOf, breakerOf } from "../ops/attention.ts";
 import { reconcile } from "../ops/reconcile.ts";
 import { sweep } from "../ops/sweeper.ts";
 import { now } from "../platform/ambient.ts";
+import type { Call, Caller } from "./context.ts";
 import { body, errors, json, route, router } from "./openapi.ts";
 import { orNull, problem, RETRY, respond } from "./problem.ts";
 
@@ -21,11 +23,11 @@ ops.openapi(
     path: "/attention",
     summary: "See what needs a person now, worst first",
     description:
-      "When a part does not answer, the others are shown all the same and `incomplete` is true. Orders are the tenant's own; providers are shared.",
+      "When a part does not answer, the others are shown all the same and `incomplete` is true. Messages that could not be read belong to no tenant and are shown to keys with the scope `platform` only.",
     tags: ["ops"],
     responses: { 200: json(AttentionList, "What needs a person. Empty: nothing does."), ...errors() },
   }),
-  async (c) => c.json(await attentionOf(c.env, c.var.caller.tenant, now()), 200),
+  async (c) => c.json(await attentionOf(c.env, c.var.caller.tenant, now(), isPlatform(c.var.caller)), 200),
 );
 
 ops.openapi(
@@ -37,9 +39,10 @@ ops.openapi(
     responses: { 200: json(ProviderList, "All four."), ...errors(503) },
   }),
   async (c) => {
-    const views = await orNull(c, Promise.all(ProviderName.options.map((provider) => breakerOf(c.env, provider))));
-    if (!views) return respond(c, problem("unavailable", "a provider's breaker does not answer just now; try again"), RETRY);
-    return c.json({ providers: views.map(providerView) }, 200);
+    const { caller } = c.var;
+    const views = await orNull(c, Promise.all(ProviderName.options.map((provider) => breakerOf(c.env, caller.tenant, provider))));
+    if (!views) return respond(c, breakerDown, RETRY);
+    return c.json({ providers: views.map((view) => providerView(view, caller)) }, 200);
   },
 );
 
@@ -48,14 +51,20 @@ ops.openapi(
     method: "post",
     path: "/providers/{provider}/pause",
     summary: "Stop all calls of a provider",
-    description: "Within some seconds no order calls it any more, of no tenant. They wait and spend no retries, until somebody resumes it.",
+    description:
+      "Within some seconds no order of the tenant calls it any more. They wait and spend no retries, until somebody resumes it. " +
+      "An account that the tenant shares with others takes the scope `platform`.",
     tags: ["ops"],
-    request: { params: byProvider, body: body(z.strictObject({ why: text(200) })) },
-    responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422) },
+    request: { params: byProvider, body: body(z.strictObject({ reason: BreakerReason })) },
+    responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422, 503) },
   }),
   async (c) => {
-    const breaker = breakerActor(c.env, c.req.valid("param").provider);
-    return c.json(providerView(await breaker.pause(c.req.valid("json").why)), 200);
+    const gate = await gateOf(c, c.req.valid("param").provider);
+    if (gate === "unanswered") return respond(c, breakerDown, RETRY);
+    if (gate === "platform only") return respond(c, platformOnly);
+    const { caller } = c.var;
+    const view = await breakerActor(c.env, gate).pause(caller.name, c.req.valid("json").reason);
+    return c.json(providerView(view, caller), 200);
   },
 );
 
@@ -66,12 +75,16 @@ ops.openapi(
     summary: "Let a provider be called again",
     description: "Ends a pause, or an outage that is known to be over. Those that wait are let go by lane and age, a share at a time.",
     tags: ["ops"],
-    request: { params: byProvider, body: body(z.strictObject({})) },
-    responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422) },
+    request: { params: byProvider, body: body(z.strictObject({ reason: BreakerReason.optional() })) },
+    responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422, 503) },
   }),
   async (c) => {
-    const breaker = breakerActor(c.env, c.req.valid("param").provider);
-    return c.json(providerView(await breaker.resume()), 200);
+    const gate = await gateOf(c, c.req.valid("param").provider);
+    if (gate === "unanswered") return respond(c, breakerDown, RETRY);
+    if (gate === "platform only") return respond(c, platformOnly);
+    const { caller } = c.var;
+    const view = await breakerActor(c.env, gate).resume(caller.name, c.req.valid("json").reason);
+    return c.json(providerView(view, caller), 200);
   },
 );
 
@@ -114,13 +127,23 @@ ops.openapi(
 
 const historyDown = problem("unavailable", "the history or the counters do not answer just now; single orders can still be read");
 
-function providerView({ provider, breaker, waiting }: BreakerView): ProviderView {
-  return {
-    provider,
-    state: breaker.state,
-    since: "since" in breaker ? new Date(breaker.since).toISOString() : null,
-    why: "why" in breaker ? breaker.why : null,
-    nextProbeAt: breaker.state === "open" ? new Date(breaker.probeAt).toISOString() : null,
-    waiting,
-  };
+const breakerDown = problem("unavailable", "a provider's breaker does not answer just now; try again");
+
+const platformOnly = problem("forbidden", "the account is shared with other tenants; this needs the scope platform", { scope: "platform" });
+
+/** The account whose calls the caller may stop and resume, or why it may not. */
+async function gateOf(c: Call, provider: ProviderName): Promise<Account | "unanswered" | "platform only"> {
+  const { caller } = c.var;
+  const account = await orNull(c, accountAt(c.env, caller.tenant, provider));
+  if (account === null) return "unanswered";
+  return isShared(account) && !isPlatform(caller) ? "platform only" : account;
 }
+
+const isPlatform = ({ scopes }: Caller): boolean => scopes.includes("platform");
+
+function providerView(view: BreakerView, caller: Caller): ProviderView {
+  const { since, nextProbeAt, ...rest } = shown(view, isPlatform(caller));
+  return { ...rest, since: isoOrNull(since), nextProbeAt: isoOrNull(nextProbeAt) };
+}
+
+const isoOrNull = (millis: number | null): string | null => (millis === null ? null : new Date(millis).toISOString());

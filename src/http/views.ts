@@ -104,9 +104,9 @@ export function diagnosisOf(id: string, diagnosis: Diagnosis, viewer: Viewer): z
     since: iso(diagnosis.since),
     steps: [...diagnosis.steps],
     provider: provider && {
-      name: provider.name,
-      state: provider.breaker.state,
-      since: "since" in provider.breaker ? iso(provider.breaker.since) : null,
+      name: provider.provider,
+      state: provider.state,
+      since: isoOrNull(provider.since),
       waiting: provider.waiting,
     },
     lane: lane && {

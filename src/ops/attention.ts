@@ -2,9 +2,11 @@
  * The list of what needs a person now, worst first, each item with the requests that help. It only reads. A source that does
  * not answer is named and left out, because at three in the morning half a list is better than none.
  */
-import { type BreakerView, breakerActor } from "../actors/addresses.ts";
+import { breakerActor } from "../actors/addresses.ts";
+import type { Account } from "../contract/breaker.ts";
 import type { AttentionItem, AttentionList, Severity } from "../contract/ops.ts";
 import { type CauseClass, ProviderName } from "../contract/order.ts";
+import { type BreakerView, calledBy, type ShownBreaker, shown } from "../domain/breaker.ts";
 import { HOLD_MS } from "../domain/progress.ts";
 import { readCauseFingerprint } from "../domain/redrive.ts";
 import type { Env } from "../env.ts";
@@ -19,6 +21,7 @@ import {
   type Waiting,
   waitingFor,
 } from "../projections/history/attention.ts";
+import { profiles } from "../tenants/profiles.ts";
 
 const HOUR_MS = 60 * 60_000;
 
@@ -33,7 +36,8 @@ const BREAKER_DEADLINE_MS = 3_000;
 
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, high: 1, normal: 2 };
 
-export async function attentionOf(env: Env, tenant: string, at: number): Promise<AttentionList> {
+/** @param toPlatform whether to tell what is of the whole deployment, too */
+export async function attentionOf(env: Env, tenant: string, at: number, toPlatform: boolean): Promise<AttentionList> {
   const unanswered = new Set<string>();
   const ask = async <Answer>(whom: string, question: () => Promise<Answer>): Promise<Answer | null> => {
     try {
@@ -49,23 +53,31 @@ export async function attentionOf(env: Env, tenant: string, at: number): Promise
     ask("history", () => parkedGroups(HISTORY, tenant)),
     ask("history", () => waitingFor(HISTORY, tenant, "held")),
     ask("history", () => waitingFor(HISTORY, tenant, "stage_overran")),
-    ask("history", () => deadLettersSince(HISTORY, at - DEAD_LETTERS_FOR_MS)),
-    ...ProviderName.options.map((name) => ask(name, () => breakerOf(env, name))),
+    toPlatform ? ask("history", () => deadLettersSince(HISTORY, at - DEAD_LETTERS_FOR_MS)) : null,
+    ...ProviderName.options.map((name) => ask(name, () => breakerOf(env, tenant, name))),
   ]);
   const items = [
     ...(parked ? parkedItems(parked) : []),
     ...(held ? heldItems(held, at) : []),
     ...(overran ? overranItems(overran) : []),
     ...(letters ? letterItems(letters) : []),
-    ...breakers.flatMap((view) => (view ? providerItems(view) : [])),
+    ...breakers.flatMap((view) => (view ? providerItems(shown(view, toPlatform)) : [])),
   ];
   items.sort((a, b) => RANK[a.severity] - RANK[b.severity] || Date.parse(a.since) - Date.parse(b.since));
   return { at: iso(at), items, incomplete: unanswered.size > 0, unanswered: [...unanswered].sort() };
 }
 
-/** A provider's breaker as it is now; rejects when its actor does not answer in time. */
-export function breakerOf(env: Env, provider: ProviderName): Promise<BreakerView> {
-  return within(BREAKER_DEADLINE_MS, `the breaker of ${provider}`, breakerActor(env, provider).view());
+/** The account that a tenant's orders call under its present profile; rejects when nobody can tell what that says. */
+export async function accountAt(env: Env, tenant: string, provider: ProviderName): Promise<Account> {
+  const versioned = await profiles.of(env, tenant);
+  if (versioned === null) throw new Error(`the profile of ${tenant} cannot be read`);
+  return calledBy({ tenant, profile: versioned.profile }, provider).account;
+}
+
+/** The breaker of the account that a tenant calls, as it is now; rejects when it does not answer in time. */
+export async function breakerOf(env: Env, tenant: string, provider: ProviderName): Promise<BreakerView> {
+  const account = await accountAt(env, tenant, provider);
+  return within(BREAKER_DEADLINE_MS, `the breaker of ${account}`, breakerActor(env, account).view());
 }
 
 const TROUBLE: Readonly<Record<CauseClass, { readonly severity: Severity; readonly because: string }>> = {
@@ -166,26 +178,27 @@ function letterItems({ letters, oldest, newest }: DeadLetterCount): AttentionIte
   ];
 }
 
-function providerItems({ provider, breaker, waiting }: BreakerView): AttentionItem[] {
-  if (breaker.state === "closed") return [];
-  const paused = breaker.state === "paused";
-  const next =
-    breaker.state === "open" ? ` An order tries it out at ${iso(breaker.probeAt)}.` : paused ? "" : " An order tries it out now.";
+function providerItems({ provider, shared, state, since, nextProbeAt, lastFailure, by, reason, waiting }: ShownBreaker): AttentionItem[] {
+  if (state === "closed" || since === null) return [];
+  const paused = state === "paused";
+  const how = paused ? `paused${by ? ` by ${by}` : ""}` : "not called";
+  const why = reason ?? lastFailure;
+  const orders = waiting === null ? "Other tenants call the same account." : `${many(waiting, "order waits", "orders wait")} for it.`;
+  const next = paused ? "" : nextProbeAt === null ? " Orders try it out now." : ` Orders try it out at ${iso(nextProbeAt)}.`;
   const path = `/v1/ops/providers/${provider}`;
+  // A shared account is the platform's to pause and resume, and only the platform is told how many wait for one.
+  const mayAct = !shared || waiting !== null;
+  const resume = (what: string) => ({ what, method: "POST" as const, path: `${path}/resume`, body: {} });
+  const pause = { what: "stop the tries, too", method: "POST" as const, path: `${path}/pause`, body: { reason: "…" } };
   return [
     {
       kind: "provider",
       severity: "high",
-      since: iso(breaker.since),
-      count: waiting,
-      what: `The ${provider} provider is ${paused ? "paused" : "not called"}: ${breaker.why}. ${many(waiting, "order waits", "orders wait")} for it.${next}`,
+      since: iso(since),
+      count: waiting ?? 0,
+      what: `The ${provider} provider is ${how}${why === null ? "" : `: ${why}`}. ${orders}${next}`,
       orderIds: [],
-      do: paused
-        ? [{ what: "let calls pass again", method: "POST", path: `${path}/resume`, body: {} }]
-        : [
-            { what: "let calls pass at once, when it is known to work", method: "POST", path: `${path}/resume`, body: {} },
-            { what: "stop the tries, too", method: "POST", path: `${path}/pause`, body: { why: "…" } },
-          ],
+      do: !mayAct ? [] : paused ? [resume("let calls pass again")] : [resume("let calls pass at once, when it is known to work"), pause],
     },
   ];
 }

@@ -51,7 +51,7 @@ export class Auditor {
   async prepare(): Promise<void> {
     await Promise.all(
       ProviderName.options.map(async (name) => {
-        const view = await breakerOf(this.#env, name).catch(() => null);
+        const view = await breakerOf(this.#env, this.#tenant, name).catch(() => null);
         (view?.breaker.state === "closed" ? this.#asked : this.unanswered).add(name);
       }),
     );

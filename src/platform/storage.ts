@@ -38,10 +38,10 @@ export class ActorStorage {
     return this.#version === 0 ? [] : this.#exec<Result>(statement, ...bindings);
   }
 
-  /** Runs a statement that changes rows. The actor's first write creates the tables, within the same transaction. */
-  write(statement: string, ...bindings: SqlStorageValue[]): void {
+  /** Runs a statement that changes rows, and returns what it answers. The actor's first write creates the tables, within the same transaction. */
+  write(statement: string, ...bindings: SqlStorageValue[]): Row[] {
     this.#createTables();
-    this.#exec(statement, ...bindings);
+    return this.#exec(statement, ...bindings);
   }
 
   /** Runs `work` in one transaction: its writes become durable together, or none of them when it throws. */

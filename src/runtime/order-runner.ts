@@ -9,6 +9,7 @@ import type { Lane, Lanes } from "../contract/lanes.ts";
 import { type CommitNote, type DeadLetter, type Hint, MAX_COMMIT_NOTES, type OrderChanged } from "../contract/messages.ts";
 import type { Cause, OrderStatus, Priority, ProviderName, Step } from "../contract/order.ts";
 import type { PinnedProfile } from "../contract/profile.ts";
+import { type CalledAccount, calledBy } from "../domain/breaker.ts";
 import {
   type CommandRefusal,
   decide,
@@ -281,13 +282,14 @@ export class OrderRunner {
 
   /** Those of the due steps whose providers may be called; the others are journaled as waiting, once. */
   async #admitted(due: readonly Step[], trigger: Trigger): Promise<Step[]> {
-    const { order, priority, placedAt } = this.#current;
-    const waiting = { orderId: order.orderId, priority, placedAt };
+    const { order, priority, placedAt, steps } = this.#current;
     const asked = await Promise.all(
       due.map(async (step) => {
         const { port } = OPERATIONS[step];
+        if (port === "risk") return { step, port, admission: ADMITTED };
         const probe = trigger.kind === "hint" && trigger.probe === port;
-        return { step, port, admission: port === "risk" ? ADMITTED : await this.#ports.breakers.admit(port, waiting, probe) };
+        const waiting = { orderId: order.orderId, priority, placedAt, failures: steps[step]?.failures ?? 0 };
+        return { step, port, admission: await this.#ports.breakers.admit(this.#called(port), waiting, probe) };
       }),
     );
     const blocked = asked.flatMap(({ step, port, admission }) =>
@@ -304,13 +306,22 @@ export class OrderRunner {
       this.#recordLate(late),
     );
     const { attempt, answer } = outcome;
-    const { port } = OPERATIONS[step];
-    if (port !== "risk")
-      this.#ports.breakers.report(port, this.#current.order.orderId, isWorking(answer), answer.outcome === "failed" ? answer.detail : "");
+    this.#tellBreaker(step, answer);
     const durationMs = this.#ports.clock.now() - startedAt;
     done.push(`${step}:${answer.outcome}:${durationMs}ms`);
     if (answer.outcome !== "succeeded") this.#log("warn", "step.attempt", { step, attempt, durationMs, ...describe(answer) });
     return outcome;
+  }
+
+  /** Our own screening has no breaker, and a bug of our own says nothing about a provider. */
+  #tellBreaker(step: Step, answer: ProviderAnswer): void {
+    const { order, steps } = this.#current;
+    const { port } = OPERATIONS[step];
+    const worked = isWorking(answer);
+    if (port === "risk" || worked === null) return;
+    const usedUp = (steps[step]?.failures ?? 0) + 1 >= this.#lane().retry.maxAttempts;
+    const detail = answer.outcome === "failed" ? answer.detail : "";
+    this.#ports.breakers.report(this.#called(port), { orderId: order.orderId, worked, detail, usedUp: !worked && usedUp });
   }
 
   /** An answer that says only that the call failed tells nothing that giving it up had not told. */
@@ -436,6 +447,12 @@ export class OrderRunner {
     return this.#state;
   }
 
+  /** Whose breaker lets the order's calls at a port pass. */
+  #called(port: ProviderName): CalledAccount {
+    const { order, profile } = this.#current;
+    return calledBy({ tenant: order.tenant, profile }, port);
+  }
+
   /** The profile never changes in the life of an order, so its adapters are made once. */
   #providersOf(): Providers {
     this.#providers ??= this.#ports.providers(this.#current.profile);
@@ -457,9 +474,19 @@ export class OrderRunner {
   }
 }
 
-/** Whether the answer shows a provider that works: one that refuses does, and so does one that finds fault with this request. */
-function isWorking(answer: ProviderAnswer): boolean {
-  return answer.outcome !== "failed" || (answer.failure !== "transient" && answer.failure !== "unknown");
+/** Whether the answer shows a provider that works: one that refuses does, and so does one that finds fault with this request. Null: it shows nothing. */
+function isWorking(answer: ProviderAnswer): boolean | null {
+  if (answer.outcome !== "failed") return true;
+  switch (answer.failure) {
+    case "transient":
+    case "unknown":
+      return false;
+    case "poison":
+    case "refused":
+      return true;
+    case "bug":
+      return null;
+  }
 }
 
 function describe(answer: ProviderAnswer): LogFields {

@@ -1,178 +1,140 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { breakersFrom } from "../../src/actors/breakers.ts";
+import type { BreakerState } from "../../src/contract/breaker.ts";
 import type { Commit } from "../../src/contract/events.ts";
-import type { ProviderName } from "../../src/contract/order.ts";
-import { TRIP_AFTER } from "../../src/domain/breaker.ts";
+import type { Priority } from "../../src/contract/lanes.ts";
+import { calledBy, DEFAULT_BREAKER } from "../../src/domain/breaker.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
 import { placedOrder, T0 } from "../support/orders.ts";
 
-const breaker = (provider: ProviderName) => env.BREAKERS.getByName(provider);
+/** Actors outlive a test, so each test has an account of its own. */
+let accounts = 0;
+const newAccount = () => `breaker-${++accounts}/payment`;
 
-/** Actors outlive a test; each leaves its breaker closed and its queue of waiting orders empty. */
-afterEach(async () => {
-  for (const provider of ["payment", "inventory", "fulfilment", "notification"] as const) {
-    await breaker(provider).resume();
-    for (let rounds = 0; rounds < 5 && (await breaker(provider).view()).waiting > 0; rounds++)
-      await runDurableObjectAlarm(breaker(provider));
-  }
+const breaker = (account: string) => env.BREAKERS.getByName(account);
+const waiting = (orderId: string, failures = 0, priority: Priority = "standard", placedAt = T0) => ({
+  orderId,
+  priority,
+  placedAt,
+  failures,
 });
 
-const waitingIn = (provider: ProviderName) =>
-  runInDurableObject(breaker(provider), (_, { storage }) =>
-    storage.sql
-      .exec("SELECT order_id FROM waiting ORDER BY lane, placed_at")
-      .toArray()
-      .map((row) => row.order_id),
-  );
+async function open(account: string, orders = 5): Promise<void> {
+  for (let n = 0; n < orders; n++) {
+    const result = { orderId: `o${n}`, worked: false, detail: "answered 503", usedUp: false };
+    await breaker(account).report(result, DEFAULT_BREAKER);
+  }
+}
 
-describe("The breaker of a provider", () => {
-  it("writes nothing about orders as long as all is well", async () => {
-    expect(await breaker("inventory").admit("ord_1", "standard", T0)).toMatchObject({ admitted: true });
-    await runInDurableObject(breaker("inventory"), (_, { storage }) => {
+/** As if the time of the next round had come. */
+async function probeNow(account: string): Promise<void> {
+  await runInDurableObject(breaker(account), (_, { storage }) => {
+    storage.kv.put("breaker", { ...storage.kv.get<object>("breaker"), probeAt: 0 });
+  });
+  await evictDurableObject(breaker(account));
+  await runDurableObjectAlarm(breaker(account));
+}
+
+describe("The actor of a breaker", () => {
+  it("writes nothing as long as all is well, nor for single calls that fail", async () => {
+    const account = newAccount();
+    expect(await breaker(account).admit(waiting("a"))).toMatchObject({ admitted: true });
+    await breaker(account).look(5);
+    await open(account, 4);
+    await runInDurableObject(breaker(account), async (_, { storage }) => {
       expect(storage.sql.exec("SELECT name FROM sqlite_master WHERE name = 'waiting'").toArray()).toEqual([]);
+      expect([storage.kv.get("breaker"), await storage.getAlarm()]).toEqual([undefined, null]);
     });
   });
 
-  it("remembers who waits, once each, by lane and age, and through an eviction", async () => {
-    await breaker("payment").trip("503");
-    for (const [id, priority, placedAt] of [
-      ["a", "standard", 1],
-      ["b", "standard", 0],
-      ["c", "expedited", 9],
-      ["a", "standard", 1],
-    ] as const) {
-      expect(await breaker("payment").admit(id, priority, placedAt)).toMatchObject({
+  it("remembers its state and who waits through an eviction: one row each, written once", async () => {
+    const account = newAccount();
+    await open(account);
+    for (const order of [waiting("late"), waiting("early", 0, "standard", T0 - 1), waiting("late"), waiting("failed", 2, "expedited")])
+      expect(await breaker(account).admit(order)).toMatchObject({
         admitted: false,
-        breaker: { state: "open", why: "503" },
+        breaker: { state: "open", lastFailure: "answered 503" },
       });
-    }
-    await evictDurableObject(breaker("payment"));
-    expect(await waitingIn("payment")).toEqual(["c", "b", "a"]);
-    expect(await breaker("payment").view()).toMatchObject({ breaker: { state: "open" }, waiting: 3 });
+    await evictDurableObject(breaker(account));
+    expect(await breaker(account).view()).toMatchObject({ account, breaker: { state: "open" }, waiting: 3 });
+    const rows = await runInDurableObject(breaker(account), (_, { storage }) =>
+      storage.sql
+        .exec("SELECT order_id FROM waiting")
+        .toArray()
+        .map((row) => row.order_id),
+    );
+    expect(rows).toEqual(["early", "late", "failed"]);
   });
 
-  it("sends the first that waits to try, and lets the rest go when that worked", async () => {
-    await breaker("fulfilment").trip("502");
-    await breaker("fulfilment").admit("first", "expedited", 1);
-    await breaker("fulfilment").admit("second", "standard", 0);
-    await runInDurableObject(breaker("fulfilment"), async (_, { storage }) => {
-      const state = storage.kv.get<{ probeAt: number }>("breaker");
-      storage.kv.put("breaker", { ...state, probeAt: 0 });
+  it("sends those to try that have not failed, through the expedited queue past any backlog, and from all over the line", async () => {
+    const account = newAccount();
+    await open(account);
+    for (let n = 0; n < 9; n++) await breaker(account).admit(waiting(`w${n}`));
+    await breaker(account).admit(waiting("failed", 1, "expedited", 0));
+    const rounds: string[][] = [];
+    for (let round = 0; round < 2; round++) {
+      await probeNow(account);
+      const { breaker: state } = (await breaker(account).view()) as { breaker: BreakerState };
+      if (state.state !== "half_open") throw new Error(`it is ${state.state}`);
+      rounds.push(state.probing);
+      for (const orderId of state.probing) {
+        expect(await breaker(account).admit(waiting(orderId))).toMatchObject({ admitted: true });
+        await breaker(account).report({ orderId, worked: false, detail: "answered 503", usedUp: false }, DEFAULT_BREAKER);
+      }
+    }
+    expect(rounds).toEqual([["w0"], ["w1", "w3", "w5"]]);
+  });
+
+  it("lets the others go when a probe worked", async () => {
+    const account = newAccount();
+    await open(account);
+    await breaker(account).admit(waiting("first", 0, "expedited"));
+    await breaker(account).admit(waiting("second"));
+    await probeNow(account);
+    expect(await breaker(account).admit(waiting("second"))).toMatchObject({ admitted: false });
+    expect(await breaker(account).report({ orderId: "first", worked: true, detail: "", usedUp: false }, DEFAULT_BREAKER)).toEqual({
+      state: "closed",
     });
-    await evictDurableObject(breaker("fulfilment"));
-    await runDurableObjectAlarm(breaker("fulfilment"));
-    expect(await breaker("fulfilment").view()).toMatchObject({ breaker: { state: "half_open", orderId: "first" } });
-    expect(await breaker("fulfilment").admit("second", "standard", 0)).toMatchObject({ admitted: false });
-    expect(await breaker("fulfilment").admit("first", "expedited", 1)).toMatchObject({ admitted: true });
-    expect(await breaker("fulfilment").probed("first", true)).toEqual({ state: "closed" });
     // The alarm is due at once, so the platform lets it go off by itself.
-    await expect.poll(() => breaker("fulfilment").view()).toMatchObject({ breaker: { state: "closed" }, waiting: 0 });
+    await expect.poll(() => breaker(account).view()).toMatchObject({ breaker: { state: "closed" }, waiting: 0 });
   });
 
-  it("sends a standard order that is to try through the expedited queue, past any backlog", async () => {
-    await breaker("fulfilment").trip("502");
-    await breaker("fulfilment").admit("first", "standard", 0);
-    const sent: unknown[] = [];
-    await runInDurableObject(breaker("fulfilment"), async (_, { storage }) => {
-      storage.kv.put("breaker", { ...storage.kv.get<object>("breaker"), probeAt: 0 });
-    });
-    await evictDurableObject(breaker("fulfilment"));
-    await runInDurableObject(breaker("fulfilment"), async (instance) => {
-      Object.assign(instance, { env: { ...env, ORDERS_EXPEDITED: { send: async (hint: unknown) => void sent.push(hint) } } });
-      await instance.alarm();
-    });
-    expect(sent).toEqual([{ orderId: "first", priority: "standard", probe: "fulfilment" }]);
-  });
-
-  it("tries another order when the first one never reports", async () => {
-    await breaker("inventory").trip("502");
-    await breaker("inventory").admit("gone", "expedited", 1);
-    await breaker("inventory").admit("next", "standard", 0);
-    const probed = [];
-    for (let rounds = 0; rounds < 3; rounds++) {
-      await runInDurableObject(breaker("inventory"), (_, { storage }) => {
-        storage.kv.put("breaker", { ...storage.kv.get<object>("breaker"), probeAt: 0, until: 0 });
-      });
-      await evictDurableObject(breaker("inventory"));
-      await runDurableObjectAlarm(breaker("inventory"));
-      const { breaker: state } = await breaker("inventory").view();
-      if (state.state === "half_open") probed.push(state.orderId);
-    }
-    expect(probed).toEqual(["gone", "next"]);
-  });
-
-  it("tries another order after one that failed, which may be at fault itself", async () => {
-    await breaker("inventory").trip("502");
-    const probed = [];
-    for (let rounds = 0; rounds < 3; rounds++) {
-      await breaker("inventory").admit("bad", "expedited", 1);
-      await breaker("inventory").admit("good", "standard", 0);
-      await runInDurableObject(breaker("inventory"), (_, { storage }) => {
-        storage.kv.put("breaker", { ...storage.kv.get<object>("breaker"), probeAt: 0 });
-      });
-      await evictDurableObject(breaker("inventory"));
-      await runDurableObjectAlarm(breaker("inventory"));
-      const { breaker: state } = await breaker("inventory").view();
-      if (state.state !== "half_open") break;
-      probed.push(state.orderId);
-      await breaker("inventory").probed(state.orderId, false);
-    }
-    expect(probed).toEqual(["bad", "good", "bad"]);
-  });
-
-  it("is paused and resumed by a person", async () => {
-    expect(await breaker("notification").pause("maintenance")).toMatchObject({ breaker: { state: "paused", why: "maintenance" } });
-    expect(await breaker("notification").admit("ord_1", "standard", T0)).toMatchObject({ admitted: false });
-    expect(await breaker("notification").resume()).toMatchObject({ breaker: { state: "closed" } });
+  it("is paused and resumed by a person, and remembers who it was", async () => {
+    const account = newAccount();
+    expect(await breaker(account).pause("ada", "maintenance")).toMatchObject({ breaker: { state: "paused", by: "ada" } });
+    await evictDurableObject(breaker(account));
+    expect(await breaker(account).admit(waiting("a"))).toMatchObject({ admitted: false });
+    expect(await breaker(account).resume("bob")).toMatchObject({ breaker: { state: "closed", by: "bob" } });
   });
 });
 
 describe("An isolate", () => {
-  const order = { orderId: "ord_1", priority: "standard", placedAt: T0 } as const;
-
-  it("opens the breaker after failures in a row, and asks no more than that", async () => {
-    const breakers = breakersFrom(env);
-    await breakers.admit("payment", order, false);
-    for (let failures = 1; failures < TRIP_AFTER; failures++) breakers.report("payment", "ord_1", false, "503");
-    breakers.report("payment", "ord_1", true, "");
-    for (let failures = 1; failures < TRIP_AFTER; failures++) breakers.report("payment", "ord_1", false, "503");
-    expect(await breaker("payment").view()).toMatchObject({ breaker: { state: "closed" } });
-    breakers.report("payment", "ord_1", false, "503");
-    await expect.poll(() => breakers.admit("payment", order, false)).toMatchObject({ admitted: false });
-    expect(await breaker("payment").view()).toMatchObject({ breaker: { state: "open", why: "503" }, waiting: 1 });
-  });
-
-  it("lets calls pass when the breaker's actor does not answer", async () => {
-    const deaf = Object.create(env, {
-      BREAKERS: {
-        value: { getByName: () => ({ view: () => Promise.reject(new Error("gone")), admit: () => Promise.reject(new Error("gone")) }) },
-      },
-    });
-    expect(await breakersFrom(deaf).admit("inventory", order, true)).toEqual({ admitted: true });
-  });
-
   it("lets calls pass when the breaker's actor hangs", async () => {
-    const hanging = Object.create(env, { BREAKERS: { value: { getByName: () => ({ admit: () => new Promise(() => {}) }) } } });
-    expect(await breakersFrom(hanging).admit("inventory", order, true)).toEqual({ admitted: true });
+    const hanging = { BREAKERS: { getByName: () => ({ admit: () => new Promise(() => {}) }) } } as unknown as typeof env;
+    const called = calledBy({ tenant: "hanging" }, "payment");
+    expect(await breakersFrom(hanging).admit(called, waiting("a"), true)).toEqual({ admitted: true });
   });
 });
 
 describe("An order whose provider is blocked", () => {
   it("waits visibly, journals that once, spends no retry, and goes on when it is let go", async () => {
-    const orderId = await orderIdOf("shop", "blocked");
+    const tenant = "blocked";
+    const orderId = await orderIdOf(tenant, "blocked");
+    const called = calledBy({ tenant }, "fulfilment");
     const stub = () => env.ORDERS.getByName(orderId);
-    await breaker("fulfilment").pause("maintenance");
-    await breakersFrom(env).admit("fulfilment", { orderId: "other", priority: "standard", placedAt: T0 }, true);
-    await stub().place(placedOrder({ orderId }));
+    await breaker(called.account).pause("ada", "maintenance");
+    await breakersFrom(env).admit(called, waiting("other"), true);
+    await stub().place(placedOrder({ orderId, tenant }));
     expect(await stub().advance({ priority: "standard", attempt: 1 })).toEqual({ status: "processing", retryAfterMs: null });
     await stub().advance({ priority: "standard", attempt: 1 });
-    const journal = (await stub().events("shop")) as Commit[];
+    const journal = (await stub().events(tenant)) as Commit[];
     expect(journal.flatMap(({ events }) => events).filter(({ type }) => type === "StepBlocked")).toHaveLength(1);
-    expect((await stub().view("shop"))?.steps.route).toMatchObject({ phase: "blocked", failures: 0, attempt: 1 });
+    expect((await stub().view(tenant))?.steps.route).toMatchObject({ phase: "blocked", failures: 0, attempt: 1 });
+    expect(await stub().diagnosis(tenant)).toMatchObject({ provider: { provider: "fulfilment", state: "paused", by: "ada", waiting: 2 } });
     await runInDurableObject(stub(), async (_, { storage }) => expect(await storage.getAlarm()).toBeGreaterThan(Date.now() + 5_000));
-    await breaker("fulfilment").resume();
-    await expect.poll(async () => (await stub().view("shop"))?.status, { timeout: 10_000 }).toBe("confirmed");
+    await breaker(called.account).resume("ada");
+    await expect.poll(async () => (await stub().view(tenant))?.status, { timeout: 10_000 }).toBe("confirmed");
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Commit, OrderEvent } from "../../src/contract/events.ts";
 import { LANES } from "../../src/contract/lanes.ts";
+import { shown } from "../../src/domain/breaker.ts";
 import { type Circumstances, diagnose } from "../../src/domain/diagnosis.ts";
 import { attentionOf } from "../../src/domain/order.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
@@ -51,11 +52,14 @@ describe("The diagnosis of an order", () => {
   });
 
   it("that waits for a provider says since when, with how many others, and when the next probe is", () => {
-    const provider = {
-      name: "fulfilment",
-      waiting: 214,
-      breaker: { state: "open", since: T0 - 1_380_000, why: "502", probeAt: NOW + 20_000, probes: 2 },
-    } as const;
+    const provider = shown(
+      {
+        account: "shop/fulfilment",
+        waiting: 214,
+        breaker: { state: "open", since: T0 - 1_380_000, lastFailure: "502", probeAt: NOW + 20_000, rounds: 2 },
+      },
+      false,
+    );
     expect(diagnosed([...firstGroupDone(), [blocked]], { provider })).toMatchObject({
       situation: "waiting_for_provider",
       actions: ["resume_provider", "expedite", "cancel"],

@@ -64,7 +64,7 @@ describe("GET /v1/ops/attention", () => {
     expect(await answerOf(call(preview?.path ?? "", { key, body: preview?.body }))).toMatchObject({ total: 1 });
   });
 
-  it("tells of messages that nobody could read, not of their contents", async () => {
+  it("tells the platform, and no tenant, of messages that nobody could read, and never of their contents", async () => {
     await recordDeadLetter(env.HISTORY, {
       id: "m1",
       queue: "orders-standard",
@@ -79,17 +79,19 @@ describe("GET /v1/ops/attention", () => {
       body: "old",
       receivedAt: Date.now() - 30 * 24 * HOUR,
     });
-    const list = await attention();
+    const platform = await grant(TENANT, ["ops", "platform"]);
+    const list = AttentionList.parse(await answerOf(call("/v1/ops/attention", { key: platform })));
     expect(list.items.find(({ kind }) => kind === "dead_letters")).toMatchObject({ count: 1, severity: "high" });
     expect(JSON.stringify(list)).not.toContain("ada@");
+    expect(kinds(await attention())).not.toContain("dead_letters high");
   });
 
   it("answers with what it has when the history is down, and says what is missing", async () => {
-    await env.BREAKERS.getByName("fulfilment").pause("moving house");
+    await env.BREAKERS.getByName(`${TENANT}/fulfilment`).pause("ada", "moving house");
     const list = AttentionList.parse(await answerOf(callWithoutHistory("/v1/ops/attention", { key })));
     expect(list).toMatchObject({ incomplete: true, unanswered: ["history"], items: [{ kind: "provider", count: 0 }] });
-    expect(list.items[0]?.what).toBe("The fulfilment provider is paused: moving house. 0 orders wait for it.");
-    await env.BREAKERS.getByName("fulfilment").resume();
+    expect(list.items[0]?.what).toBe("The fulfilment provider is paused by ada: moving house. 0 orders wait for it.");
+    await env.BREAKERS.getByName(`${TENANT}/fulfilment`).resume("ada");
   });
 
   it("does not wait for a breaker that does not answer", async () => {
@@ -97,11 +99,11 @@ describe("GET /v1/ops/attention", () => {
       BREAKERS: {
         value: {
           getByName: (name: string) =>
-            name === "payment" ? { view: () => Promise.reject(new Error("gone")) } : env.BREAKERS.getByName(name),
+            name === `${TENANT}/payment` ? { view: () => Promise.reject(new Error("gone")) } : env.BREAKERS.getByName(name),
         },
       },
     });
-    expect(await attentionOf(deaf, TENANT, Date.now())).toMatchObject({ incomplete: true, unanswered: ["payment"] });
+    expect(await attentionOf(deaf, TENANT, Date.now(), false)).toMatchObject({ incomplete: true, unanswered: ["payment"] });
   });
 
   it("is for operators", async () => {
@@ -131,16 +133,32 @@ describe("The gates of the providers", () => {
       ["fulfilment", "closed"],
       ["notification", "closed"],
     ]);
-    const paused = ProviderView.parse(await answerOf(call("/v1/ops/providers/payment/pause", { key, body: { why: "audit" } })));
-    expect(paused).toMatchObject({ provider: "payment", state: "paused", why: "audit", nextProbeAt: null, waiting: 0 });
+    const paused = ProviderView.parse(await answerOf(call("/v1/ops/providers/payment/pause", { key, body: { reason: "audit" } })));
+    expect(paused).toMatchObject({ provider: "payment", state: "paused", by: "ada", reason: "audit", nextProbeAt: null, waiting: 0 });
     expect(kinds(await attention())).toContain("provider high");
-    expect(await answerOf(call("/v1/ops/providers/payment/resume", { key, body: {} }))).toMatchObject({ state: "closed", since: null });
+    const resumed = await answerOf(call("/v1/ops/providers/payment/resume", { key, body: { reason: "done" } }));
+    expect(ProviderView.parse(resumed)).toMatchObject({ state: "closed", by: "ada", reason: "done" });
+    expect(kinds(await attention())).not.toContain("provider high");
+  });
+
+  it("are each tenant's own: what one does and says is neither felt nor seen by another", async () => {
+    const other = await grant("ops-neighbour");
+    await call("/v1/ops/providers/payment/pause", { key, body: { reason: "Ada rang up" } });
+    const seen = [
+      await answerOf(call("/v1/ops/providers", { key: other })),
+      await answerOf(call("/v1/ops/attention", { key: other })),
+      await answerOf(call("/v1/ops/providers/payment/resume", { key: other, body: {} })),
+    ];
+    expect(JSON.stringify(seen)).not.toMatch(/paused"|Ada rang up/);
+    const { providers } = ProviderList.parse(await answerOf(call("/v1/ops/providers", { key })));
+    expect(providers[0]).toMatchObject({ provider: "payment", state: "paused", reason: "Ada rang up" });
+    await call("/v1/ops/providers/payment/resume", { key, body: {} });
   });
 
   it("need a reason, and a provider that exists", async () => {
     await expectProblem(call("/v1/ops/providers/payment/pause", { key, body: {} }), 422, "invalid-request");
-    await expectProblem(call("/v1/ops/providers/risk/pause", { key, body: { why: "x" } }), 404, "not-found");
-    await expectProblem(call("/v1/ops/providers/payment/resume", { key, body: { why: "x" } }), 422, "invalid-request");
+    await expectProblem(call("/v1/ops/providers/risk/pause", { key, body: { reason: "x" } }), 404, "not-found");
+    await expectProblem(call("/v1/ops/providers/payment/resume", { key, body: { because: "x" } }), 422, "invalid-request");
   });
 });
 

@@ -200,9 +200,9 @@ describe("Stock", { timeout: 30_000 }, () => {
   });
 
   it("is not asked for while somebody has paused the inventory, which is said", async () => {
-    await env.BREAKERS.getByName("inventory").pause("stocktaking");
+    await env.BREAKERS.getByName("rec-clean/inventory").pause("ada", "stocktaking");
     expect(await audit("rec-clean")).toMatchObject({ unanswered: ["inventory"], differences: [] });
-    await env.BREAKERS.getByName("inventory").resume();
+    await env.BREAKERS.getByName("rec-clean/inventory").resume("ada");
   });
 });
 

@@ -14,7 +14,7 @@ import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../sr
 import type { Backlog } from "../../src/domain/routing.ts";
 import { type AdvanceResult, type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";
 import type { Context } from "./context.ts";
-import { stranded } from "./laws.ts";
+import { type Blocked, stranded } from "./laws.ts";
 
 /** What actors reach of the world around them. */
 export interface Surroundings {
@@ -91,6 +91,8 @@ export class Actors {
   /** Every event type that was ever committed, for the report's coverage. */
   readonly eventTypes = new Map<string, number>();
   readonly statuses = new Map<string, number>();
+  /** Every time that an order was made to wait for a provider. */
+  readonly blocked: Blocked[] = [];
 
   constructor(context: Context, around: Surroundings) {
     this.#context = context;
@@ -243,9 +245,9 @@ export class Actors {
       random: draw,
       providers,
       breakers: {
-        admit: (name, order, probe) => gated(() => breakers.admit(name, order, probe)),
-        report: (name, orderId, worked, detail) => {
-          if (works()) breakers.report(name, orderId, worked, detail);
+        admit: (called, order, probe) => gated(() => breakers.admit(called, order, probe)),
+        report: (called, result) => {
+          if (works()) breakers.report(called, result);
         },
       },
       publish: (change) => gated(() => this.#mayDie(caller, around.publish(change))),
@@ -307,7 +309,11 @@ export class Actors {
   }
 
   #told({ orderId, state }: Actor, { version, events }: Commit, doomed: boolean): void {
-    for (const { type } of events) this.eventTypes.set(type, (this.eventTypes.get(type) ?? 0) + 1);
+    for (const event of events) {
+      this.eventTypes.set(event.type, (this.eventTypes.get(event.type) ?? 0) + 1);
+      if (event.type !== "StepBlocked") continue;
+      this.blocked.push({ orderId, tenant: state?.order.tenant ?? "", provider: event.provider, since: event.since });
+    }
     const status = state?.status ?? "accepted";
     this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
     const names = events.map((event) => ("step" in event ? `${event.type}(${event.step})` : event.type)).join(" ");

@@ -1,23 +1,22 @@
 /**
- * The circuit breakers: what isolates believe of them is the code of `actors/breakers.ts`, the actor of each is the rules of
- * `domain/breaker.ts` with the shell of `actors/breaker-actor.ts` done again in simulated time.
+ * The circuit breakers: isolates and actors run the unmodified code of `runtime/`. Around it stand storage and an alarm per
+ * actor, requests that are lost, and restarts that take what was only in memory.
  */
-import { type AskedBreaker, breakersOf } from "../../src/actors/breakers.ts";
+import type { Account, BreakerState } from "../../src/contract/breaker.ts";
 import type { Hint } from "../../src/contract/messages.ts";
-import type { ProviderName } from "../../src/contract/order.ts";
-import { type BreakerState, breakerDeadline, CLOSED, mayCall, probe, probed, trip } from "../../src/domain/breaker.ts";
-import type { Admission, Breakers, WaitingOrder } from "../../src/domain/ports.ts";
+import { CLOSED } from "../../src/domain/breaker.ts";
+import type { Breakers } from "../../src/domain/ports.ts";
+import { BreakerRunner } from "../../src/runtime/breaker-runner.ts";
+import { type AskedBreaker, breakersOf } from "../../src/runtime/breakers.ts";
+import { WaitingMap } from "../support/waiting-map.ts";
 import type { Context } from "./context.ts";
 
-const RECHECK_MS = 60_000;
-const DRAIN_BATCH = 50;
-const DRAIN_EVERY_MS = 1_000;
 const REQUEST_MS = [1, 60] as const;
 
 export class SimulatedBreakers {
   readonly #context: Context;
   readonly #hint: (hint: Hint) => Promise<void>;
-  readonly #actors = new Map<ProviderName, BreakerModel>();
+  readonly #actors = new Map<Account, BreakerActor>();
   readonly #isolates = new Map<number, Breakers>();
 
   constructor(context: Context, hint: (hint: Hint) => Promise<void>) {
@@ -29,130 +28,80 @@ export class SimulatedBreakers {
     const known = this.#isolates.get(index);
     if (known) return known;
     const { loop } = this.#context;
-    const breakers = breakersOf(new Map(), { actor: (provider) => this.#asked(provider), now: () => loop.now, unanswered: () => {} });
+    const breakers = breakersOf(new Map(), { breaker: (account) => this.#asked(account), now: () => loop.now, unanswered: () => {} });
     this.#isolates.set(index, breakers);
     return breakers;
   }
 
+  of(account: Account): BreakerRunner {
+    return this.#actor(account).runner;
+  }
+
+  /** All that was only in memory is gone. */
+  restart(): void {
+    for (const actor of this.#actors.values()) actor.restart();
+  }
+
   /** The actor as an isolate reaches it: late, and sometimes not at all. */
-  #asked(provider: ProviderName): AskedBreaker {
+  #asked(account: Account): AskedBreaker {
     const context = this.#context;
-    const ask = async <Answer>(question: (model: BreakerModel) => Answer): Promise<Answer> => {
+    const ask = async <Answer>(question: (runner: BreakerRunner) => Answer): Promise<Answer> => {
       await context.pause(context.latency(...REQUEST_MS));
       if (context.happens("breaker does not answer", context.faults.requestLost)) throw new Error("no answer");
-      return question(this.of(provider));
+      return question(this.of(account));
     };
     return {
-      state: () => ask(({ breaker }) => breaker),
-      admit: (order) => ask((model) => model.admit(order)),
-      trip: (why) => ask((model) => model.trip(why)),
-      probed: (orderId, worked) => ask((model) => model.probed(orderId, worked)),
+      look: (workedAgoMs) => ask((runner) => runner.look(workedAgoMs)),
+      admit: (order) => ask((runner) => runner.admit(order)),
+      report: (result, rule) => ask((runner) => runner.report(result, rule)),
     };
   }
 
-  of(provider: ProviderName): BreakerModel {
-    const known = this.#actors.get(provider);
+  #actor(account: Account): BreakerActor {
+    const known = this.#actors.get(account);
     if (known) return known;
-    const model = new BreakerModel(this.#context, provider, this.#hint);
-    this.#actors.set(provider, model);
-    return model;
+    const actor = new BreakerActor(this.#context, account, this.#hint);
+    this.#actors.set(account, actor);
+    return actor;
   }
 }
 
-class BreakerModel {
-  breaker: BreakerState = CLOSED;
+class BreakerActor {
+  runner: BreakerRunner;
   readonly #context: Context;
-  readonly #provider: ProviderName;
+  readonly #account: Account;
   readonly #hint: (hint: Hint) => Promise<void>;
-  readonly #waiting = new Map<string, WaitingOrder>();
+  readonly #waiting = new WaitingMap();
+  #saved: BreakerState = CLOSED;
   #cancelAlarm: () => void = () => {};
 
-  constructor(context: Context, provider: ProviderName, hint: (hint: Hint) => Promise<void>) {
+  constructor(context: Context, account: Account, hint: (hint: Hint) => Promise<void>) {
     this.#context = context;
-    this.#provider = provider;
+    this.#account = account;
     this.#hint = hint;
+    this.runner = this.#start();
   }
 
-  admit(order: WaitingOrder): Admission & { breaker: BreakerState } {
-    const { breaker } = this;
-    if (mayCall(breaker, order.orderId) || breaker.state === "closed") return { admitted: true, breaker };
-    this.#waiting.set(order.orderId, order);
-    return { admitted: false, since: breaker.since, recheckAt: this.#context.loop.now + RECHECK_MS, breaker };
+  restart(): void {
+    this.runner = this.#start();
   }
 
-  trip(why: string): BreakerState {
-    return this.#become(trip(this.breaker, why, this.#context.loop.now));
+  #start(): BreakerRunner {
+    const { loop } = this.#context;
+    const store = { save: (breaker: BreakerState) => this.#save(breaker), arm: (at: number) => this.#arm(at), waiting: this.#waiting };
+    return new BreakerRunner({ store, now: () => loop.now, hint: this.#hint, log: () => {} }, this.#account, this.#saved);
   }
 
-  probed(orderId: string, worked: boolean): BreakerState {
-    return this.#become(probed(this.breaker, orderId, worked, this.#context.loop.now));
-  }
-
-  pause(why: string): void {
-    this.#become({ state: "paused", since: this.#context.loop.now, why });
-  }
-
-  resume(): void {
-    this.#become(CLOSED);
-  }
-
-  #become(breaker: BreakerState): BreakerState {
-    if (breaker === this.breaker) return breaker;
+  #save(breaker: BreakerState): void {
     this.#context.count(`breaker: ${breaker.state}`);
-    this.#context.loop.trace(this.#provider, `breaker is ${breaker.state}, ${this.#waiting.size} wait`);
-    this.breaker = breaker;
-    this.#arm();
-    return breaker;
+    this.#context.loop.trace(this.#account, `breaker is ${breaker.state}`);
+    this.#saved = breaker;
   }
 
-  #arm(): void {
-    const now = this.#context.loop.now;
-    const at = this.breaker.state === "closed" ? (this.#waiting.size > 0 ? now : null) : breakerDeadline(this.breaker);
-    if (at !== null) this.#armFor(at);
-  }
-
-  #armFor(at: number): void {
+  #arm(at: number): void {
     this.#cancelAlarm();
-    this.#cancelAlarm = this.#context.loop.at(at, () => this.#act());
-  }
-
-  #act(): void {
-    const { breaker } = this;
-    const { now } = this.#context.loop;
-    if (breaker.state === "closed") this.#drain();
-    else if (breaker.state === "half_open" && now >= breaker.until) this.#become(probed(breaker, breaker.orderId, false, now));
-    else if (breaker.state === "open" && now >= breaker.probeAt) this.#probe(breaker);
-    else this.#arm();
-  }
-
-  #probe(breaker: BreakerState & { state: "open" }): void {
-    const next = this.#first(this.#waiting.size)[breaker.probes % Math.max(1, this.#waiting.size)];
-    if (!next) {
-      this.#become(CLOSED);
-      return;
-    }
-    // It waits no longer: should it have no more need of the provider, the next probe must be another order.
-    this.#waiting.delete(next.orderId);
-    this.#become(probe(breaker, next.orderId, this.#context.loop.now));
-    this.#send(next, this.#provider);
-  }
-
-  #drain(): void {
-    for (const order of this.#first(DRAIN_BATCH)) {
-      this.#send(order);
-      this.#waiting.delete(order.orderId);
-    }
-    if (this.#waiting.size > 0) this.#armFor(this.#context.loop.now + DRAIN_EVERY_MS);
-  }
-
-  #send({ orderId, priority }: WaitingOrder, provider?: ProviderName): void {
-    this.#hint({ orderId, priority, ...(provider && { probe: provider }) }).catch(() => {});
-  }
-
-  #first(count: number): WaitingOrder[] {
-    const lane = ({ priority }: WaitingOrder) => (priority === "expedited" ? 0 : 1);
-    return [...this.#waiting.values()]
-      .sort((a, b) => lane(a) - lane(b) || a.placedAt - b.placedAt || (a.orderId < b.orderId ? -1 : 1))
-      .slice(0, count);
+    this.#cancelAlarm = this.#context.loop.at(at, () => {
+      this.runner.wake().catch((error) => this.#context.violated({ law: 7, subject: this.#account, evidence: `its alarm threw ${error}` }));
+    });
   }
 }

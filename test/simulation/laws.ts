@@ -3,7 +3,7 @@
  * the providers' ledger and the stock say, what the projections hold, what sockets saw, and every order's public face. They
  * import types only; what an order owes is worked out here, from what its client sent, and nowhere else.
  */
-import type { Attention, OrderStatus, OrderSummary, Step } from "../../src/contract/order.ts";
+import type { Attention, OrderStatus, OrderSummary, ProviderName, Step } from "../../src/contract/order.ts";
 import type { StatsSnapshot } from "../../src/contract/stats.ts";
 
 /** `subject` is the order or the thing that the evidence is about. Law 7: a call threw, which only bugs do. Law 8: a profile that an order was not accepted under reaches it. */
@@ -50,6 +50,22 @@ export interface PublicOrder extends OrderSummary {
   readonly lines: readonly { readonly sku: string; readonly quantity: number }[];
 }
 
+/** An order that was made to wait for a provider, which is not called since a time. */
+export interface Blocked {
+  readonly orderId: string;
+  readonly tenant: string;
+  readonly provider: ProviderName;
+  readonly since: number;
+}
+
+/** What can have stopped a tenant's calls to a provider: one of its calls that failed, or a person of its own. */
+export interface Stopped {
+  readonly tenant: string;
+  readonly provider: ProviderName;
+  readonly at: number;
+  readonly by: "failure" | "person";
+}
+
 export interface SeenFrame {
   readonly type: "snapshot" | "stats" | "resumed";
   readonly seq: number;
@@ -72,6 +88,8 @@ export interface Evidence {
   readonly heard: ReadonlyMap<string, ReadonlySet<number>>;
   readonly counters: StatsSnapshot;
   readonly receivers: readonly (readonly SeenFrame[])[];
+  readonly blocked: readonly Blocked[];
+  readonly stopped: readonly Stopped[];
 }
 
 const KEPT: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["confirmed", "in_fulfilment", "completed"]);
@@ -107,6 +125,7 @@ export function checkQuiet(evidence: Evidence): Violation[] {
     ...unheardCommits(evidence),
     ...differingCounters(evidence),
     ...unannouncedGaps(evidence),
+    ...strangersTroubles(evidence),
   ];
 }
 
@@ -315,5 +334,27 @@ function unannouncedGaps({ receivers, counters }: Evidence): Violation[] {
     const newest = frames.at(-1)?.stats.byStatus;
     const stale = newest !== undefined && JSON.stringify(newest) !== JSON.stringify(counters.byStatus);
     return stale ? [...gaps, { law: 6, subject, evidence: "the newest frame does not show the counters" }] : gaps;
+  });
+}
+
+/** Failures that lie further back than this open no breaker; a second more for those that tell of them. */
+const TROUBLE_MS = 61_000;
+
+/** Law 8: what stops a tenant's calls are its own calls that failed and its own people, never those of another tenant. */
+function strangersTroubles({ blocked, stopped }: Evidence): Violation[] {
+  return blocked.flatMap(({ orderId, tenant, provider, since }): Violation[] => {
+    const own = stopped.some(
+      (one) =>
+        one.tenant === tenant && one.provider === provider && one.at <= since && since - one.at <= (one.by === "person" ? 0 : TROUBLE_MS),
+    );
+    return own
+      ? []
+      : [
+          {
+            law: 8,
+            subject: orderId,
+            evidence: `it waits for ${provider}, where no call of ${tenant} had failed and nobody of it had stopped them`,
+          },
+        ];
   });
 }

@@ -258,8 +258,15 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "probe-blocked",
     bug: "the order that is sent to try a provider out is blocked from it",
     file: "domain/breaker.ts",
-    snippet: ' || (breaker.state === "half_open" && breaker.orderId === orderId)',
+    snippet: ' || (breaker.state === "half_open" && breaker.probing.includes(orderId))',
     planted: "",
+  },
+  {
+    name: "breaker-shared-by-tenants",
+    bug: "one breaker for the orders of all tenants that call a provider",
+    file: "domain/breaker.ts",
+    snippet: "sharedAs === undefined ? `${tenant}/${port}` :",
+    planted: "sharedAs === undefined ? `everybody/${port}` :",
   },
   {
     name: "blocked-for-ever",

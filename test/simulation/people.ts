@@ -23,7 +23,10 @@ const MINUTE = 60 * SECOND;
 export const STOCKED = ["85123A", "71053", "84406B"] as const;
 const GOODS = [...STOCKED, "MADE-TO-ORDER"] as const;
 
-const TENANT = "shop";
+/** They have the same providers and nothing else in common. */
+const TENANTS = ["shop", "bakery"] as const;
+
+export const tenantOf = (index: number): string => TENANTS[index % TENANTS.length] ?? TENANTS[0];
 const ID_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /** A client gives up asking after so many answers that did not come. */
@@ -195,6 +198,6 @@ export class People {
       payment: { token: "tok_visa" },
     };
     const order = KINDS.reduce((before, [share, change]) => (chance(draw, share) ? change(before) : before), plain);
-    return { ...order, track, orderId, tenant: TENANT, requestDigest: JSON.stringify(order), total: totalOf(order) };
+    return { ...order, track, orderId, tenant: tenantOf(index), requestDigest: JSON.stringify(order), total: totalOf(order) };
   }
 }

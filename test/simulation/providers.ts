@@ -21,7 +21,7 @@ import { CALL_TIMEOUT_MS } from "../../src/domain/progress.ts";
 import { isUndo } from "../../src/domain/saga.ts";
 import type { Caller } from "./actors.ts";
 import type { Context } from "./context.ts";
-import type { Effect, Shelf } from "./laws.ts";
+import type { Effect, Shelf, Stopped } from "./laws.ts";
 
 /** What a client can write into an order to have it refused, or to have it not understood. */
 export const MAGIC = {
@@ -208,6 +208,8 @@ interface Fate {
 export class Wire {
   /** Calls that have not come to their end, whether or not anybody waits for it. */
   inFlight = 0;
+  /** Calls that failed as far as their callers know. */
+  readonly failures: Stopped[] = [];
   readonly #context: Context;
   readonly #ledger: Ledger;
 
@@ -224,8 +226,11 @@ export class Wire {
     if (this.#context.happens("adapter throws", faults.callThrows)) return Promise.reject(new Error("a bug in an adapter"));
     caller.dieAt(startedAt + this.#context.latency(0, Math.max(answersAfterMs ?? 0, LATENCY_MS[1])));
     return new Promise((resolve) => {
+      const noAnswer = loop.after(CALL_TIMEOUT_MS, () => this.#failed(call));
       const answer = (answer: ProviderAnswer) => {
         if (!caller.isAlive()) return;
+        noAnswer();
+        if (answer.outcome === "failed" && (answer.failure === "transient" || answer.failure === "unknown")) this.#failed(call);
         loop.trace(order.orderId, `${step}#${attempt}: ${answer.outcome === "failed" ? answer.detail : answer.outcome}`);
         if (loop.now - startedAt >= CALL_TIMEOUT_MS) caller.safely(() => resolve(answer));
         else resolve(answer);
@@ -245,6 +250,11 @@ export class Wire {
         else loop.after(answersAfterMs - arrivesAfterMs, () => answer(failure ?? settled));
       });
     });
+  }
+
+  #failed({ step, order: { tenant } }: ProviderCall): void {
+    const { port } = OPERATIONS[step];
+    if (port !== "risk") this.failures.push({ tenant, provider: port, at: this.#context.loop.now, by: "failure" });
   }
 
   #fate({ step, order }: ProviderCall): Fate {

@@ -96,6 +96,8 @@ const evidence = (changes: Partial<Evidence>): Evidence => ({
   heard: new Map(),
   counters: NOTHING_COUNTED,
   receivers: [],
+  blocked: [],
+  stopped: [],
   ...changes,
 });
 const frame = (seq: number, gap = false): SeenFrame => ({ type: gap ? "snapshot" : "stats", seq, gap, stats: NOTHING_COUNTED });
@@ -129,6 +131,16 @@ describe("The laws", () => {
   it("find a gap between frames, unless the frame says so", () => {
     expect(checkQuiet(evidence({ receivers: [[frame(1), frame(3)]] }))).toMatchObject([{ law: 6 }]);
     expect(checkQuiet(evidence({ receivers: [[frame(1), frame(3, true), frame(4), frame(4)]] }))).toEqual([]);
+  });
+
+  it("find an order that waits for what another tenant's orders have met, or another's people have stopped", () => {
+    const blocked = [{ orderId: "a", tenant: "shop", provider: "payment", since: 100_000 } as const];
+    const stop = { tenant: "shop", provider: "payment", at: 99_000, by: "failure" } as const;
+    const laws = (...stopped: Evidence["stopped"]) => checkQuiet(evidence({ blocked, stopped }));
+    expect(laws(stop)).toEqual([]);
+    expect(laws({ ...stop, by: "person", at: 100_000 })).toEqual([]);
+    for (const other of [{ tenant: "bakery" }, { provider: "inventory" }, { at: 10_000 }, { at: 101_000 }, { by: "person" }] as const)
+      expect(laws({ ...stop, ...other })).toMatchObject([{ law: 8, subject: "a" }]);
   });
 
   it("find an order that nothing will wake, and leave alone one that a person knows of", () => {

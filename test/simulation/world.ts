@@ -7,6 +7,7 @@ import { LANES, Priority } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { ProviderName } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
+import { accountOf } from "../../src/domain/breaker.ts";
 import { summarize } from "../../src/domain/order.ts";
 import { laneOf } from "../../src/domain/routing.ts";
 import { CURRENT_SAGA } from "../../src/domain/saga.ts";
@@ -21,8 +22,8 @@ import { Actors } from "./actors.ts";
 import { SimulatedBreakers } from "./breakers.ts";
 import { Context, EPOCH } from "./context.ts";
 import type { Faults } from "./faults.ts";
-import { checkQuiet, type Evidence, stillParked, unnoticed, type Violation } from "./laws.ts";
-import { People, STOCKED } from "./people.ts";
+import { checkQuiet, type Evidence, type Stopped, stillParked, unnoticed, type Violation } from "./laws.ts";
+import { People, STOCKED, tenantOf } from "./people.ts";
 import { Projections } from "./projections.ts";
 import { Ledger, Wire } from "./providers.ts";
 import { SimulatedQueue } from "./queues.ts";
@@ -103,6 +104,7 @@ class World {
   readonly #lanes: Readonly<Record<Priority, SimulatedQueue<Hint>>>;
   readonly #deadLetters: SimulatedQueue<DeadLetter>;
   readonly #changes: SimulatedQueue<OrderChanged>;
+  readonly #pauses: Stopped[] = [];
   #sweepEveryMs = SWEEP_EVERY_MS;
   #recoveryMs = 0;
 
@@ -228,11 +230,19 @@ class World {
     loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#ledger.receive(STOCKED[0], whole(draw, 1, 20)));
     this.#people.begin(this.#orders, this.#faultsLastMs / 2, (orderId) => void this.#deadLetters.send({ orderId }).catch(() => {}));
     for (const receiver of this.#projections.hub.receivers) loop.after(whole(draw, 0, MINUTE), () => receiver.connect());
-    for (const at of faults.deploys) loop.after(at, () => this.#actors.deploy());
-    for (const { what, from, to } of faults.pauses) {
-      const breaker = this.#breakers.of(what as ProviderName);
-      loop.after(from, () => breaker.pause("somebody paused it"));
-      loop.after(to, () => breaker.resume());
+    for (const at of faults.deploys) {
+      loop.after(at, () => this.#actors.deploy());
+      loop.after(at, () => this.#breakers.restart());
+    }
+    for (const [index, { what, from, to }] of faults.pauses.entries()) {
+      const provider = what as ProviderName;
+      const tenant = tenantOf(index);
+      const account = accountOf(tenant, provider);
+      loop.after(from, () => {
+        this.#breakers.of(account).pause("ada", "moving house");
+        this.#pauses.push({ tenant, provider, at: loop.now, by: "person" });
+      });
+      loop.after(to, () => this.#breakers.of(account).resume("ada"));
     }
     this.#every(
       () => EVICT_EVERY_MS,
@@ -278,7 +288,8 @@ class World {
   #calmDown(): void {
     this.#context.loop.trace("world", "nothing fails any more");
     this.#context.calmDown();
-    for (const { what } of this.#faults.pauses) this.#breakers.of(what as ProviderName).resume();
+    for (const [index, { what }] of this.#faults.pauses.entries())
+      this.#breakers.of(accountOf(tenantOf(index), what as ProviderName)).resume("ada");
   }
 
   async #untilQuiet(): Promise<void> {
@@ -321,6 +332,8 @@ class World {
       heard: this.#projections.heard,
       counters: this.#projections.counters,
       receivers: this.#projections.hub.receivers.map(({ seen }) => seen),
+      blocked: this.#actors.blocked,
+      stopped: [...this.#wire.failures, ...this.#pauses],
     });
     for (const violation of found) this.#context.violated(violation);
   }

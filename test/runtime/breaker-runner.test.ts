@@ -1,0 +1,214 @@
+import { describe, expect, it } from "vitest";
+import type { BreakerState } from "../../src/contract/breaker.ts";
+import type { Priority } from "../../src/contract/lanes.ts";
+import type { Hint } from "../../src/contract/messages.ts";
+import { DEFAULT_BREAKER } from "../../src/domain/breaker.ts";
+import type { LogFields } from "../../src/platform/log.ts";
+import { BreakerRunner, MAX_WAITING } from "../../src/runtime/breaker-runner.ts";
+import { WaitingMap } from "../support/waiting-map.ts";
+
+/** One breaker with a clock that stands still until told, and a store that survives a restart. */
+class Stand {
+  now = 0;
+  alarmAt: number | null = null;
+  saved: BreakerState | undefined;
+  waiting = new WaitingMap();
+  saves = 0;
+  readonly hints: Hint[] = [];
+  readonly lines: LogFields[] = [];
+  queueWorks = true;
+  breaker = this.restart();
+
+  restart(): BreakerRunner {
+    const save = (state: BreakerState) => {
+      this.saved = state;
+      this.saves++;
+    };
+    const arm = (at: number) => {
+      this.alarmAt = at;
+    };
+    const ports = {
+      store: { save, arm, waiting: this.waiting },
+      now: () => this.now,
+      hint: async (hint: Hint) => {
+        if (!this.queueWorks) throw new Error("the queue does not take it");
+        this.hints.push(hint);
+      },
+      log: (_: string, event: string, fields: LogFields) => void this.lines.push({ event, ...fields }),
+    };
+    this.breaker = new BreakerRunner(ports, "shop/payment", this.saved);
+    return this.breaker;
+  }
+
+  fail(orderId: string) {
+    return this.breaker.report({ orderId, worked: false, detail: "answered 503", usedUp: false }, DEFAULT_BREAKER);
+  }
+
+  work(orderId: string) {
+    return this.breaker.report({ orderId, worked: true, detail: "", usedUp: false }, DEFAULT_BREAKER);
+  }
+
+  open(): void {
+    for (const orderId of ["o1", "o2", "o3", "o4", "o5"]) this.fail(orderId);
+    expect(this.breaker.view.breaker.state).toBe("open");
+  }
+
+  admit(orderId: string, failures = 0, priority: Priority = "standard") {
+    return this.breaker.admit({ orderId, priority, placedAt: 0, failures });
+  }
+
+  /** Moves the clock to the alarm and lets it go off; answers who was sent. */
+  async ring(): Promise<string[]> {
+    expect(this.alarmAt).not.toBeNull();
+    this.now = Math.max(this.now, this.alarmAt ?? 0);
+    this.alarmAt = null;
+    this.hints.length = 0;
+    await this.breaker.wake();
+    return this.hints.map(({ orderId }) => orderId);
+  }
+}
+
+describe("The breaker of an account", () => {
+  it("writes nothing and arms nothing while all is well, nor when single calls fail", () => {
+    const stand = new Stand();
+    expect(stand.admit("a")).toMatchObject({ admitted: true });
+    stand.breaker.look(100);
+    stand.fail("a");
+    stand.fail("a");
+    stand.work("a");
+    expect([stand.saves, stand.alarmAt, stand.waiting.all()]).toEqual([0, null, []]);
+  });
+
+  it("is not opened by four orders, whatever each of them does", () => {
+    const stand = new Stand();
+    for (let round = 0; round < 10; round++) for (const orderId of ["a", "b", "c", "d"]) stand.fail(orderId);
+    expect(stand.breaker.view.breaker.state).toBe("closed");
+    expect(stand.fail("e")).toMatchObject({ state: "open", lastFailure: "answered 503" });
+  });
+
+  it("does not open where an isolate says that calls work there", () => {
+    const stand = new Stand();
+    for (const orderId of ["a", "b", "c", "d"]) stand.fail(orderId);
+    stand.now = 500;
+    stand.breaker.look(200);
+    expect(stand.fail("e")).toMatchObject({ state: "closed" });
+  });
+
+  it("remembers who waits, once each, and through a restart", () => {
+    const stand = new Stand();
+    stand.open();
+    for (const orderId of ["a", "b", "a"]) expect(stand.admit(orderId)).toMatchObject({ admitted: false, since: 0, recheckAt: 60_000 });
+    expect(stand.restart().view).toMatchObject({ breaker: { state: "open" }, waiting: 2 });
+  });
+
+  it("sends one order to try, and lets the rest go when that worked", async () => {
+    const stand = new Stand();
+    stand.open();
+    stand.admit("second");
+    stand.admit("first", 0, "expedited");
+    expect(await stand.ring()).toEqual(["first"]);
+    expect(stand.hints).toEqual([{ orderId: "first", priority: "expedited", probe: "payment" }]);
+    expect([stand.admit("second").admitted, stand.admit("first").admitted]).toEqual([false, true]);
+    stand.work("first");
+    expect(await stand.ring()).toEqual(["second"]);
+    expect(stand.hints[0]).not.toHaveProperty("probe");
+    expect(stand.breaker.view).toMatchObject({ breaker: { state: "closed" }, waiting: 0 });
+  });
+
+  it("sends more in each round, others each time, and lets one good order among them close it", async () => {
+    const stand = new Stand();
+    stand.open();
+    for (let n = 10; n < 40; n++) stand.admit(`bad-${n}`);
+    stand.admit("good", 0);
+    const rounds: string[][] = [];
+    while (stand.breaker.view.breaker.state !== "closed" && rounds.length < 10) {
+      const sent = await stand.ring();
+      rounds.push(sent);
+      for (const orderId of sent) {
+        if (orderId === "good") stand.work(orderId);
+        else {
+          stand.fail(orderId);
+          stand.admit(orderId, 1);
+        }
+      }
+    }
+    expect(rounds.slice(0, 3).map(({ length }) => length)).toEqual([1, 3, 9]);
+    expect(new Set(rounds.flat()).size).toBe(rounds.flat().length);
+    expect(rounds.at(-1)).toContain("good");
+    expect(stand.now).toBeLessThanOrEqual(75_000);
+  });
+
+  it("tries those that have failed only when all have, and those first that have failed least", async () => {
+    const stand = new Stand();
+    stand.open();
+    stand.admit("often", 3, "expedited");
+    stand.admit("once", 1);
+    stand.admit("never");
+    const sent = [];
+    for (let round = 0; round < 3; round++) {
+      const [orderId = ""] = await stand.ring();
+      sent.push(orderId);
+      stand.fail(orderId);
+    }
+    expect(sent).toEqual(["never", "once", "often"]);
+  });
+
+  it("tries others when the first ones never report", async () => {
+    const stand = new Stand();
+    stand.open();
+    stand.admit("gone");
+    stand.admit("next");
+    expect(await stand.ring()).toEqual(["gone"]);
+    expect(await stand.ring()).toEqual([]);
+    expect(await stand.ring()).toEqual(["next"]);
+    expect(stand.now).toBe(5_000 + 30_000 + 10_000);
+  });
+
+  it("lets the next order that comes along through when nobody waits to try", async () => {
+    const stand = new Stand();
+    stand.open();
+    expect(await stand.ring()).toEqual([]);
+    expect(stand.admit("a")).toMatchObject({ admitted: true });
+  });
+
+  it("lets those that wait go fifty a second, and keeps those whose hint the queue does not take", async () => {
+    const stand = new Stand();
+    stand.open();
+    for (let n = 0; n < 120; n++) stand.admit(`w-${n}`);
+    stand.breaker.resume("ada");
+    stand.queueWorks = false;
+    expect(await stand.ring()).toEqual([]);
+    expect(stand.breaker.view.waiting).toBe(120);
+    stand.queueWorks = true;
+    const released = [await stand.ring(), await stand.ring(), await stand.ring()].map(({ length }) => length);
+    expect(released).toEqual([50, 50, 20]);
+    expect([stand.now, stand.alarmAt]).toEqual([3_000, null]);
+  });
+
+  it("remembers a bounded number of orders; the others look for themselves", () => {
+    const stand = new Stand();
+    stand.breaker.pause("ada", "audit");
+    for (let n = 0; n <= MAX_WAITING; n++) stand.admit(`w-${n}`);
+    expect(stand.admit("one more")).toMatchObject({ admitted: false, recheckAt: 60_000 });
+    expect(stand.breaker.view.waiting).toBe(MAX_WAITING);
+  });
+
+  it("is paused and resumed by a person, who is named in state and log; what they wrote is in the state only", () => {
+    const stand = new Stand();
+    stand.breaker.pause("ada", "Ada Lovelace rang up");
+    expect(stand.restart().view.breaker).toMatchObject({ state: "paused", by: "ada", reason: "Ada Lovelace rang up" });
+    expect(stand.admit("a")).toMatchObject({ admitted: false });
+    expect(stand.breaker.resume("bob").breaker).toMatchObject({ state: "closed", by: "bob" });
+    expect(stand.lines).toMatchObject([
+      { event: "breaker.changed", account: "shop/payment", to: "paused", by: "ada" },
+      { event: "breaker.changed", account: "shop/payment", to: "closed", by: "bob" },
+    ]);
+    expect(JSON.stringify(stand.lines)).not.toContain("Lovelace");
+  });
+
+  it("that is closed already is not resumed: nothing is written", () => {
+    const stand = new Stand();
+    stand.breaker.resume("ada");
+    expect([stand.saves, stand.breaker.view.breaker]).toEqual([0, { state: "closed" }]);
+  });
+});
