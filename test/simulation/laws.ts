@@ -73,6 +73,13 @@ export interface SeenFrame {
   readonly stats: StatsSnapshot;
 }
 
+/** The counters of a tenant, and what those saw who watched them. */
+export interface Counted {
+  readonly tenant: string;
+  readonly counters: StatsSnapshot;
+  readonly receivers: readonly (readonly SeenFrame[])[];
+}
+
 export interface Evidence {
   readonly told: readonly Told[];
   readonly obeyed: readonly Obeyed[];
@@ -86,8 +93,8 @@ export interface Evidence {
   readonly history: readonly OrderSummary[];
   /** By order, the versions that a subscriber of single commits was told of. */
   readonly heard: ReadonlyMap<string, ReadonlySet<number>>;
-  readonly counters: StatsSnapshot;
-  readonly receivers: readonly (readonly SeenFrame[])[];
+  /** One for each tenant. */
+  readonly counters: readonly Counted[];
   readonly blocked: readonly Blocked[];
   readonly stopped: readonly Stopped[];
 }
@@ -123,8 +130,8 @@ export function checkQuiet(evidence: Evidence): Violation[] {
     ...misplacedGoods(evidence),
     ...differingHistory(evidence),
     ...unheardCommits(evidence),
-    ...differingCounters(evidence),
-    ...unannouncedGaps(evidence),
+    ...evidence.counters.flatMap((counted) => differingCounters(evidence, counted)),
+    ...evidence.counters.flatMap(unannouncedGaps),
     ...strangersTroubles(evidence),
   ];
 }
@@ -298,7 +305,8 @@ function unheardCommits({ orders, heard }: Evidence): Violation[] {
   });
 }
 
-function differingCounters({ orders, counters, receivers }: Evidence): Violation[] {
+function differingCounters({ orders: all }: Evidence, { tenant, counters, receivers }: Counted): Violation[] {
+  const orders = all.filter((order) => order.tenant === tenant);
   const differences: string[] = [];
   const compare = (what: string, counted: number, expected: number) => {
     if (counted !== expected) differences.push(`${what}: counted ${counted}, there are ${expected}`);
@@ -319,13 +327,13 @@ function differingCounters({ orders, counters, receivers }: Evidence): Violation
   }
   const negative = receivers.flat().find(({ stats }) => Object.values(stats.byStatus).some((count) => count < 0));
   if (negative) differences.push(`frame ${negative.seq} shows a negative count`);
-  return differences.map((evidence) => ({ law: 4, subject: "counters", evidence }));
+  return differences.map((evidence) => ({ law: 4, subject: `counters of ${tenant}`, evidence }));
 }
 
 /** Law 6: each frame follows the one before it, or says that it does not; and the newest one shows the truth. */
-function unannouncedGaps({ receivers, counters }: Evidence): Violation[] {
+function unannouncedGaps({ tenant, receivers, counters }: Counted): Violation[] {
   return receivers.flatMap((frames, index): Violation[] => {
-    const subject = `receiver ${index}`;
+    const subject = `receiver ${index} of ${tenant}`;
     const gaps = frames.flatMap(({ seq, gap }, at): Violation[] => {
       const before = frames[at - 1];
       const follows = before === undefined || seq === before.seq || seq === before.seq + 1 || gap;

@@ -24,7 +24,7 @@ export const STOCKED = ["85123A", "71053", "84406B"] as const;
 const GOODS = [...STOCKED, "MADE-TO-ORDER"] as const;
 
 /** They have the same providers and nothing else in common. */
-const TENANTS = ["shop", "bakery"] as const;
+export const TENANTS = ["shop", "bakery"] as const;
 
 export const tenantOf = (index: number): string => TENANTS[index % TENANTS.length] ?? TENANTS[0];
 const ID_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";

@@ -10,7 +10,7 @@ import { type CounterShard, countersProjection } from "../../src/projections/cou
 import { feed, newestChanges, type Projection } from "../../src/projections/projection.ts";
 import { backoffSeconds } from "../../src/queues/delivery.ts";
 import type { Context } from "./context.ts";
-import type { SeenFrame } from "./laws.ts";
+import type { Counted, SeenFrame } from "./laws.ts";
 
 const D1_MS = [5, 300] as const;
 /** An actor that is asked for counters gives up on D1 after this. */
@@ -20,17 +20,17 @@ export class Projections {
   readonly history = new Map<string, OrderSummary>();
   /** The versions of each order that a subscriber of single commits was told of. */
   readonly heard = new Map<string, Set<number>>();
-  readonly hub: Hub;
+  readonly hubs: ReadonlyMap<string, Hub>;
   readonly #context: Context;
   readonly #shards = new Map<string, CounterShard>();
   readonly #registry: readonly Projection[];
 
-  constructor(context: Context) {
+  constructor(context: Context, tenants: readonly string[]) {
     this.#context = context;
-    this.hub = new Hub(context);
+    this.hubs = new Map(tenants.map((tenant) => [tenant, new Hub(context)]));
     const counters = countersProjection({
       shard: (tenant, shard) => this.#shard(`${tenant}/${shard}`),
-      hub: () => ({ merge: async (reports) => this.hub.merge([...reports]) }),
+      hub: (tenant) => ({ merge: async (reports) => this.hubs.get(tenant)?.merge(reports) }),
     });
     this.#registry = [counters, this.#subscriber(), this.#historyProjection()];
   }
@@ -53,9 +53,17 @@ export class Projections {
     return this.history.get(orderId)?.version ?? null;
   }
 
-  /** As they are shown; exact whatever was lost on the way to a socket. */
-  get counters(): StatsSnapshot {
-    return this.hub.stats;
+  /** Of every tenant, as they are shown; exact whatever was lost on the way to a socket. */
+  get counters(): Counted[] {
+    return [...this.hubs].map(([tenant, { stats, receivers }]) => ({
+      tenant,
+      counters: stats,
+      receivers: receivers.map(({ seen }) => seen),
+    }));
+  }
+
+  get receivers(): Receiver[] {
+    return [...this.hubs.values()].flatMap(({ receivers }) => receivers);
   }
 
   /** The row only ever moves to a higher version, as the upsert of `history/projector.ts` has it. */

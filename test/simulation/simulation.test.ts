@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { StatsSnapshot } from "../../src/contract/stats.ts";
-import { checkQuiet, type Evidence, type SeenFrame, stranded } from "./laws.ts";
+import { type Counted, checkQuiet, type Evidence, type SeenFrame, stranded } from "./laws.ts";
 import { MUTATIONS, plantedSource } from "./mutations.ts";
 import type { Message, Work } from "./worker.ts";
 import { runSeed, type SeedReport } from "./world.ts";
@@ -94,12 +94,12 @@ const evidence = (changes: Partial<Evidence>): Evidence => ({
   shelves: [],
   history: [],
   heard: new Map(),
-  counters: NOTHING_COUNTED,
-  receivers: [],
+  counters: [],
   blocked: [],
   stopped: [],
   ...changes,
 });
+const counted = (changes: Partial<Counted>): Counted => ({ tenant: "shop", counters: NOTHING_COUNTED, receivers: [], ...changes });
 const frame = (seq: number, gap = false): SeenFrame => ({ type: gap ? "snapshot" : "stats", seq, gap, stats: NOTHING_COUNTED });
 
 describe("The laws", () => {
@@ -125,12 +125,12 @@ describe("The laws", () => {
   });
 
   it("find counters that count what is not there", () => {
-    expect(checkQuiet(evidence({ counters: { ...NOTHING_COUNTED, submitted: 1 } }))).toMatchObject([{ law: 4 }]);
+    expect(checkQuiet(evidence({ counters: [counted({ counters: { ...NOTHING_COUNTED, submitted: 1 } })] }))).toMatchObject([{ law: 4 }]);
   });
 
   it("find a gap between frames, unless the frame says so", () => {
-    expect(checkQuiet(evidence({ receivers: [[frame(1), frame(3)]] }))).toMatchObject([{ law: 6 }]);
-    expect(checkQuiet(evidence({ receivers: [[frame(1), frame(3, true), frame(4), frame(4)]] }))).toEqual([]);
+    expect(checkQuiet(evidence({ counters: [counted({ receivers: [[frame(1), frame(3)]] })] }))).toMatchObject([{ law: 6 }]);
+    expect(checkQuiet(evidence({ counters: [counted({ receivers: [[frame(1), frame(3, true), frame(4), frame(4)]] })] }))).toEqual([]);
   });
 
   it("find an order that waits for what another tenant's orders have met, or another's people have stopped", () => {

@@ -23,7 +23,7 @@ import { SimulatedBreakers } from "./breakers.ts";
 import { Context, EPOCH } from "./context.ts";
 import type { Faults } from "./faults.ts";
 import { checkQuiet, type Evidence, type Stopped, stillParked, unnoticed, type Violation } from "./laws.ts";
-import { People, STOCKED, tenantOf } from "./people.ts";
+import { People, STOCKED, TENANTS, tenantOf } from "./people.ts";
 import { Projections } from "./projections.ts";
 import { Ledger, Wire } from "./providers.ts";
 import { SimulatedQueue } from "./queues.ts";
@@ -125,7 +125,7 @@ class World {
     this.#faults = context.faults;
     this.#ledger = new Ledger(context);
     this.#wire = new Wire(context, this.#ledger);
-    this.#projections = new Projections(context);
+    this.#projections = new Projections(context, TENANTS);
     this.#breakers = new SimulatedBreakers(context, (hint) => this.#hint(hint));
     this.#actors = new Actors(context, {
       call: (call, caller, profile) => {
@@ -229,7 +229,7 @@ class World {
     for (const sku of STOCKED) this.#ledger.receive(sku, whole(draw, 0, 6 * this.#orders));
     loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#ledger.receive(STOCKED[0], whole(draw, 1, 20)));
     this.#people.begin(this.#orders, this.#faultsLastMs / 2, (orderId) => void this.#deadLetters.send({ orderId }).catch(() => {}));
-    for (const receiver of this.#projections.hub.receivers) loop.after(whole(draw, 0, MINUTE), () => receiver.connect());
+    for (const receiver of this.#projections.receivers) loop.after(whole(draw, 0, MINUTE), () => receiver.connect());
     for (const at of faults.deploys) {
       loop.after(at, () => this.#actors.deploy());
       loop.after(at, () => this.#breakers.restart());
@@ -307,7 +307,7 @@ class World {
   #isQuiet(): boolean {
     const queues = [...Object.values(this.#lanes), this.#deadLetters, this.#changes];
     if (this.#people.waiting > 0 || this.#wire.inFlight > 0 || !this.#actors.isIdle || queues.some(({ size }) => size > 0)) return false;
-    if (!this.#projections.hub.receivers.every(({ isUpToDate }) => isUpToDate)) return false;
+    if (!this.#projections.receivers.every(({ isUpToDate }) => isUpToDate)) return false;
     return this.#actors
       .states()
       .every(
@@ -331,7 +331,6 @@ class World {
       history: [...this.#projections.history.values()],
       heard: this.#projections.heard,
       counters: this.#projections.counters,
-      receivers: this.#projections.hub.receivers.map(({ seen }) => seen),
       blocked: this.#actors.blocked,
       stopped: [...this.#wire.failures, ...this.#pauses],
     });
