@@ -21,7 +21,10 @@ export type Tenant = z.infer<typeof Tenant>;
 /** Printable ASCII without spaces at the ends, as in the IETF `Idempotency-Key` draft; 255 is the usual limit of the field. */
 export const IdempotencyKey = z
   .string()
-  .regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/, "must be 1 to 255 printable ASCII characters")
+  .regex(
+    /^[\x21-\x2b\x2d-\x7e](?:[\x20-\x2b\x2d-\x7e]{0,253}[\x21-\x2b\x2d-\x7e])?$/,
+    "must be 1 to 255 printable ASCII characters without a comma",
+  )
   .meta({ description: "Names this submission. The same key and body may be sent any number of times.", example: "web-536365" });
 
 /** Where a list goes on, as the page before told it; far longer than any that is handed out. */

@@ -9,6 +9,8 @@ import { now } from "../platform/ambient.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { authenticated } from "./authentication.ts";
 import type { HttpEnv } from "./context.ts";
+import { jsonOnly } from "./json-body.ts";
+import { knownMethods } from "./methods.ts";
 import { ops } from "./ops.ts";
 import { orders } from "./orders/index.ts";
 import { pathTemplateOf } from "./path-template.ts";
@@ -39,29 +41,6 @@ const logged = createMiddleware<HttpEnv>(async (c, next) => {
   });
 });
 
-/** As narrow as the router's own reading of it, which takes a body of any other type for an empty one. */
-const JSON_TYPE = /^application\/json(;\s*[a-z0-9-]+=[^;]+)*$/i;
-
-/** Decoded leniently, two bodies that differ could become one text, and the second order the first one's repeat. */
-function isUtf8(bytes: ArrayBuffer): boolean {
-  try {
-    new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** A body that is not JSON is refused before anybody reads it; a schema alone would let another media type pass unread. */
-const jsonOnly = createMiddleware<HttpEnv>(async (c, next) => {
-  const hasBody = c.req.method === "POST" || c.req.method === "PUT" || c.req.method === "PATCH";
-  if (!hasBody) return next();
-  if (!JSON_TYPE.test(c.req.header("content-type") ?? ""))
-    return respond(c, problem("unsupported-media-type", "send `content-type: application/json`"));
-  if (!isUtf8(await c.req.arrayBuffer())) return respond(c, problem("malformed-json", "the body is not UTF-8"));
-  return next();
-});
-
 const limited = bodyLimit({
   maxSize: MAX_BODY_BYTES,
   onError: (c) => respond(c, problem("body-too-large", `a body has at most ${MAX_BODY_BYTES} bytes`, { maxBytes: MAX_BODY_BYTES })),
@@ -70,7 +49,7 @@ const limited = bodyLimit({
 export const app = new OpenAPIHono<HttpEnv>();
 
 app.use(logged);
-app.use("/v1/*", authenticated, limited, jsonOnly);
+app.use("/v1/*", authenticated, knownMethods(app), limited, jsonOnly);
 app.route("/v1/orders", orders);
 app.route("/v1/stock", stock);
 app.route("/v1/stats", stats);
@@ -78,6 +57,7 @@ app.route("/v1/quarantine", quarantine);
 app.route("/v1/ops", ops);
 app.route("/v1/tenants", tenants);
 
+app.use(knownMethods(app));
 app.get("/healthz", (c) => c.json({ status: "ok" }));
 
 app.openAPIRegistry.registerComponent("securitySchemes", "apiKey", { type: "http", scheme: "bearer", description: "An API key." });

@@ -1,6 +1,6 @@
 /** What the routes' contracts share: error answers, the scope that each needs, and the app that validates by them. */
 import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
-import type { z } from "zod";
+import { z } from "zod";
 import { Problem } from "../contract/views.ts";
 import type { Scope } from "../tenants/keys.ts";
 import { permitted } from "./authentication.ts";
@@ -15,7 +15,7 @@ const ERRORS = {
   409: "What it concerns does not allow it as it is now.",
   412: "It has changed meanwhile.",
   413: "The body is too large.",
-  415: "The body is not application/json.",
+  415: "The body is not plain application/json in UTF-8.",
   422: "The request does not fit the contract.",
   426: "A WebSocket upgrade is needed.",
   503: "A part of the service does not answer; try again.",
@@ -26,11 +26,11 @@ type ErrorResponses<Status extends ErrorStatus> = {
   [Key in Status]: { description: string; content: { "application/problem+json": { schema: typeof Problem } } };
 };
 
-/** The error answers of a route; 401 and 403 go without saying, because every route below `/v1` has them. */
-export function errors<Status extends ErrorStatus = never>(...statuses: Status[]): ErrorResponses<Status | 401 | 403> {
+/** The error answers of a route; 401, 403 and 422 go without saying, because every route below `/v1` has them. */
+export function errors<Status extends ErrorStatus = never>(...statuses: Status[]): ErrorResponses<Status | 401 | 403 | 422> {
   const content = { "application/problem+json": { schema: Problem } };
-  const entries = ([401, 403, ...statuses] as ErrorStatus[]).map((status) => [status, { description: ERRORS[status], content }]);
-  return Object.fromEntries(entries) as ErrorResponses<Status | 401 | 403>;
+  const entries = ([401, 403, ...statuses, 422] as ErrorStatus[]).map((status) => [status, { description: ERRORS[status], content }]);
+  return Object.fromEntries(entries) as ErrorResponses<Status | 401 | 403 | 422>;
 }
 
 export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
@@ -47,11 +47,16 @@ type Needed = Scope | readonly Scope[];
 
 /** A route's contract. The document tells the scope that it needs, and the same word lets requests pass. */
 export const route = <Path extends string, Given extends Contract<Path>>(needed: Needed, contract: Given) =>
-  createRoute({ ...contract, ...guarded([needed].flat(), { viaSubprotocol: false }) });
+  createRoute({ ...contract, ...closed(contract), ...guarded([needed].flat(), { viaSubprotocol: false }) });
 
 /** The same for a route that opens a socket, where a key may come as a subprotocol. */
 export const socketRoute = <Path extends string, Given extends Contract<Path>>(needed: Needed, contract: Given) =>
-  createRoute({ ...contract, ...guarded([needed].flat(), { viaSubprotocol: true }) });
+  createRoute({ ...contract, ...closed(contract), ...guarded([needed].flat(), { viaSubprotocol: true }) });
+
+const NO_QUERY = z.strictObject({});
+
+/** A route without a query of its own refuses one, as bodies refuse unknown fields: what is misspelt must not pass unnoticed. */
+const closed = ({ request }: Pick<RouteConfig, "request">): object => ({ request: { query: NO_QUERY, ...request } });
 
 const guarded = (scopes: readonly Scope[], allow: { readonly viaSubprotocol: boolean }) => ({
   security: scopes.map((scope) => ({ apiKey: [scope] })),
@@ -62,15 +67,17 @@ const guarded = (scopes: readonly Scope[], allow: { readonly viaSubprotocol: boo
 export const router = () =>
   new OpenAPIHono<HttpEnv>({
     defaultHook: (result, c) => {
-      if (!result.success) return respond(c, misfit(result.target, result.error as z.ZodError));
+      if (!result.success) return respond(c, misfit(result.target, result.error as z.ZodError, c.req.header("idempotency-key")));
     },
   });
 
 /** A path that cannot name anything names nothing; and a forgotten key deserves a word of its own, since so much hangs on it. */
-function misfit(target: string, error: z.ZodError) {
+function misfit(target: string, error: z.ZodError, idempotencyKey: string | undefined) {
   if (target === "param") return problem("not-found", "there is nothing of this name");
   const keyMissing = error.issues.some((issue) => issue.path[0] === "idempotency-key" && issue.code === "invalid_type");
   if (target === "header" && keyMissing)
     return problem("missing-idempotency-key", "send a header `Idempotency-Key` that names this submission");
+  if (target === "header" && idempotencyKey?.includes(","))
+    return problem("invalid-idempotency-key", "send one header `Idempotency-Key`, without a comma in it");
   return invalid(error, target === "json" ? [] : [target]);
 }

@@ -4,6 +4,7 @@ import { OrderStatus, Priority } from "../../contract/order.ts";
 import { Cursor, text } from "../../contract/primitives.ts";
 import { DiagnosisView, OrderList, OrderView, Timeline } from "../../contract/views.ts";
 import { listOrders, MAX_PAGE_SIZE } from "../../projections/history/queries.ts";
+import { isUnchanged } from "../conditional.ts";
 import { errors, json, route, router } from "../openapi.ts";
 import { orNull, problem, RETRY, respond } from "../problem.ts";
 import { diagnosisOf, listItemOf, timelineOf, viewerOf, viewOf } from "../views.ts";
@@ -60,7 +61,7 @@ reading.openapi(
     const state = await actor(c, c.req.valid("param").id).view(c.var.caller.tenant);
     if (!state) return respond(c, problem("not-found", NO_ORDER));
     const etag = `"${state.version}"`;
-    if (c.req.header("if-none-match") === etag) return c.body(null, 304, { etag });
+    if (isUnchanged(c.req.header("if-none-match"), etag)) return c.body(null, 304, { etag });
     return c.json(viewOf(state, viewerOf(c.var.caller)), 200, { etag });
   },
 );

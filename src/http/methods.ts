@@ -1,0 +1,35 @@
+/** A wrong method at a path that exists is told apart from a path that does not. */
+import { createMiddleware } from "hono/factory";
+import { matchedRoutes } from "hono/route";
+import type { HttpEnv } from "./context.ts";
+import { problem, respond } from "./problem.ts";
+
+interface Registered {
+  readonly method: string;
+  readonly path: string;
+}
+
+/** What a route is registered for by `use`: its middleware, which answers nothing by itself. */
+const ANY = "ALL";
+
+/** Which methods a path has, of those that are registered. HEAD comes with GET. */
+function methodsAt(path: string, registered: readonly Registered[]): string[] {
+  const found = registered.filter((route) => route.method !== ANY && patternOf(route.path).test(path)).map(({ method }) => method);
+  return [...new Set(found.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])))].sort();
+}
+
+/** Of a path with parameters such as `/v1/orders/:id`. */
+const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(/:\w+/g, "[^/]+")}$`);
+
+/**
+ * Answers 405 with `Allow` when the path has other methods than the one it is asked with. The patterns are only looked
+ * through when the router has found no route.
+ * @param app whose routes are read with each such request, since they are registered after its middleware
+ */
+export const knownMethods = (app: { readonly routes: readonly Registered[] }) =>
+  createMiddleware<HttpEnv>(async (c, next) => {
+    if (matchedRoutes(c).some(({ method }) => method !== ANY)) return next();
+    const allowed = methodsAt(c.req.path, app.routes);
+    if (allowed.length === 0) return next();
+    return respond(c, problem("method-not-allowed", `this route has ${allowed.join(", ")}`, { allowed }), { allow: allowed.join(", ") });
+  });
