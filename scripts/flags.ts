@@ -23,7 +23,7 @@ export function flagsFrom<Shape extends z.ZodObject>(
     }).values;
     if (help) return "help";
     const parsed = shape.safeParse(values);
-    return parsed.success ? { flags: parsed.data } : { problems: problemsOf(parsed.error) };
+    return parsed.success ? { flags: parsed.data } : { problems: problemsOf(parsed.error, values) };
   } catch (error) {
     // The only way in which parseArgs says that a flag is unknown or lacks its value; its further sentences are advice on quoting.
     return { problems: [error instanceof Error ? (error.message.split(/\. |\.?\n/)[0] ?? error.message) : String(error)] };
@@ -56,11 +56,11 @@ function kindOf(schema: z.ZodType): { readonly type: "boolean" | "string"; reado
 }
 
 /** One sentence per flag: a number that is none breaks each of its bounds, too. */
-function problemsOf(error: z.ZodError): string[] {
+function problemsOf(error: z.ZodError, given: Readonly<Record<string, unknown>>): string[] {
   const first = new Map<string, string>();
   for (const { path, message } of error.issues) {
     const name = String(path[0]);
-    if (!first.has(name)) first.set(name, `--${name} ${message}`);
+    if (!first.has(name)) first.set(name, `--${name} ${given[name] === undefined ? "must be given" : message}`);
   }
   return [...first.values()];
 }

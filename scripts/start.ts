@@ -58,7 +58,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 /** Runs a command of wrangler to its end; its output is shown only when it fails. */
 async function prepare(what: string, args: readonly string[]): Promise<boolean> {
-  const { code, stdout, stderr } = await runWrangler(args, own);
+  const { code, stdout, stderr } = await runWrangler(args, { onStart: own });
   if (code !== 0 && !ending) console.error(`Could not prepare ${what}:\n${stdout}${stderr}`);
   return code === 0;
 }

@@ -1,6 +1,6 @@
-/** wrangler as a child process: always without questions, since nobody may be there to answer, and without telemetry. */
+/** wrangler as a child process, run by the Node.js that this process runs on, and without telemetry. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 
 export const ROOT = join(import.meta.dirname, "..");
 
@@ -18,14 +18,28 @@ export function startWrangler(args: readonly string[], env: NodeJS.ProcessEnv = 
   return spawn("wrangler", args, {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { WRANGLER_SEND_METRICS: "false", ...process.env, ...env, PATH: `${process.env.PATH ?? ""}${delimiter}${BIN}` },
+    env: environment(env),
   });
 }
 
-/** Runs wrangler to its end. @param onStart is handed the child, for whoever has to end it early */
-export function runWrangler(args: readonly string[], onStart: (child: ChildProcess) => void = () => {}): Promise<Finished> {
+/** What wrangler is to find in its environment. */
+export const environment = (more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv => ({
+  WRANGLER_SEND_METRICS: "false",
+  ...process.env,
+  ...more,
+  PATH: [dirname(process.execPath), process.env.PATH ?? "", BIN].join(delimiter),
+});
+
+/**
+ * Runs wrangler to its end, without questions, since nobody may be there to answer.
+ * @param options.onStart is handed the child, for whoever has to end it early
+ */
+export function runWrangler(
+  args: readonly string[],
+  { env = {}, onStart = () => {} }: { readonly env?: NodeJS.ProcessEnv; readonly onStart?: (child: ChildProcess) => void } = {},
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = startWrangler(args, { CI: "true" });
+    const child = startWrangler(args, { CI: "true", ...env });
     onStart(child);
     let stdout = "";
     let stderr = "";

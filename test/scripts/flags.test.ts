@@ -16,6 +16,8 @@ const COMMANDS = {
   chaos: "test/chaos/chaos.ts",
   flood: "test/chaos/flood.ts",
   bench: "bench/bench.ts",
+  deploy: "scripts/deploy.ts",
+  keys: "scripts/keys.ts",
 };
 
 /** A flag of each command that takes a number, and a value that it cannot take. */
@@ -26,6 +28,8 @@ const WRONG = {
   chaos: ["--orders", "many"],
   flood: ["--multiple", "0"],
   bench: ["--rounds", "1.5"],
+  deploy: ["--var", "NAME"],
+  keys: ["--scope", "everything"],
 };
 
 /** Runs a command whose flags make no sense, which therefore starts nothing. */
@@ -35,7 +39,7 @@ function run(name: keyof typeof COMMANDS, ...flags: string[]) {
 }
 
 describe.each(Object.keys(COMMANDS) as (keyof typeof COMMANDS)[])("npm run %s", (name) => {
-  it.each([["an unknown flag", ["--bogus"], "'--bogus'"] as const, ["a wrong value", WRONG[name], `${WRONG[name][0]} must be`] as const])(
+  it.each([["an unknown flag", ["--bogus"], "'--bogus'"] as const, ["a wrong value", WRONG[name], `${WRONG[name][0]} must `] as const])(
     "answers %s with what is wrong and how it is used",
     (_, flags, message) => {
       const { status, stdout, stderr } = run(name, ...flags);
@@ -74,6 +78,12 @@ describe("Flags", () => {
     expect(flagsFrom(["--count", "10"], Shape)).toEqual({ problems: ["--count must be a whole number from 1 to 9"] });
     expect(flagsFrom(["--other"], Shape)).toEqual({ problems: ["Unknown option '--other'"] });
     expect(flagsFrom(["stray"], Shape)).toEqual({ problems: ["Unexpected argument 'stray'"] });
+  });
+
+  it("that are missing and have no default are asked for", () => {
+    expect(flagsFrom([], z.object({ name: z.string(), each: z.array(z.string()) }))).toEqual({
+      problems: ["--name must be given", "--each must be given"],
+    });
   });
 
   it("give way to a call for help", () => {
