@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   projections: ["contract", "domain", "platform"],
   tenants: ["contract", "domain", "platform"],
   live: ["contract", "domain", "platform"],
-  actors: ["contract", "domain", "platform", "runtime", "messaging", "providers", "projections", "live", "env.ts"],
+  actors: ["contract", "domain", "platform", "runtime", "messaging", "providers", "projections", "tenants", "live", "env.ts"],
   queues: ["contract", "domain", "platform", "messaging", "projections", "actors", "env.ts"],
   ops: ["contract", "domain", "platform", "tenants", "runtime", "messaging", "providers", "projections", "actors", "queues", "env.ts"],
   http: ["contract", "domain", "platform", "messaging", "projections", "live", "tenants", "actors", "queues", "ops", "env.ts"],

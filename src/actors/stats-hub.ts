@@ -8,9 +8,11 @@ import { ShardReport, ShardTally, type StatsFrame, type StatsSnapshot, type Tall
 import { isQuiet, mergeTallies, snapshot } from "../domain/counters.ts";
 import type { Env } from "../env.ts";
 import { type Resume, readResume } from "../live/resume.ts";
-import { acceptSocket, answerPings, broadcast, problem, refuseMessage } from "../live/sockets.ts";
+import { acceptSocket, answerPings, broadcast, closeRevoked, problem, refuseMessage } from "../live/sockets.ts";
 import { now } from "../platform/ambient.ts";
-import { log } from "../platform/log.ts";
+import { within } from "../platform/deadline.ts";
+import { excerpt, log } from "../platform/log.ts";
+import { readKey, type Scope } from "../tenants/keys.ts";
 import { Actor } from "./actor.ts";
 import type { Serves, StatsHubAddress } from "./addresses.ts";
 
@@ -24,6 +26,15 @@ export const MAX_SOCKETS = 10_000;
 /** While rates are not zero, how often sockets see them decay: the length of a slice, within which they hardly change. */
 const TICK_MS = 10_000;
 
+/** How often the keys of the sockets are looked at. With KV's own cache, a revoked key's sockets live for two minutes at most. */
+const KEYS_EVERY_MS = 60_000;
+
+/** KV answers in milliseconds; a sick one must not hold up the frames. */
+const KEY_DEADLINE_MS = 5_000;
+
+/** What a key must allow to watch, as the route asks for it. */
+const WATCHING: Scope = "orders:read";
+
 const STATE_KEY = "state";
 
 /** `seq` numbers the merges that changed something. The shards are keyed by their number. */
@@ -36,6 +47,8 @@ export class StatsHub extends Actor implements Serves<StatsHubAddress> {
   #tally: Tally | null = null;
   /** When the alarm is due, as far as this instance knows; an alarm that is overdue counts as lost and is set again. */
   #tickAt = 0;
+  /** When the keys were last looked at; unknown after a hibernation, so the next alarm does. */
+  #keysSeenAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -68,13 +81,36 @@ export class StatsHub extends Actor implements Serves<StatsHubAddress> {
   }
 
   override webSocketMessage(socket: WebSocket): void {
-    refuseMessage(socket);
+    refuseMessage(this.ctx, socket);
   }
 
-  /** Shows the state of before at a later time. It needs no number of its own, and so no row. */
+  /**
+   * Hangs up on those whose key was revoked, and shows the others the state of before at a later time. That needs no number
+   * of its own, and so no row.
+   */
   protected override async wake(): Promise<void> {
     this.#tickAt = 0;
+    if (now() - this.#keysSeenAt >= KEYS_EVERY_MS) await this.#closeRevoked();
     await this.#show();
+  }
+
+  async #closeRevoked(): Promise<void> {
+    this.#keysSeenAt = now();
+    const closed = await closeRevoked(this.ctx, (keyDigest) => this.#mayWatch(keyDigest));
+    if (closed > 0) log.info("live.revoked", { tenant: this.ctx.id.name, sockets: closed });
+  }
+
+  async #mayWatch(keyDigest: string): Promise<boolean> {
+    this.meter.add({ kvReads: 1 });
+    try {
+      const record = await within(KEY_DEADLINE_MS, "reading a key", readKey(this.env.API_KEYS, keyDigest, now()));
+      return record !== null && record.tenant === this.ctx.id.name && record.scopes.includes(WATCHING);
+    } catch (error) {
+      // KV did not answer, which says nothing about the key. An outage of KV must not end every socket, so this fails open,
+      // until the next look; a record that is there but cannot be read fails closed.
+      log.warn("live.key_unknown", { tenant: this.ctx.id.name, error: excerpt(error) });
+      return true;
+    }
   }
 
   async #connect(request: Request, resume: Exclude<Resume, { outcome: "refused" }>): Promise<Response> {
@@ -99,10 +135,15 @@ export class StatsHub extends Actor implements Serves<StatsHubAddress> {
     await this.#keepTicking(frame.stats);
   }
 
+  /** As long as somebody watches: soon while there is something to decay, otherwise for the next look at the keys. */
   async #keepTicking(stats: StatsSnapshot): Promise<void> {
-    if (isQuiet(stats) || this.ctx.getWebSockets().length === 0 || now() < this.#tickAt) return;
-    this.#tickAt = now() + TICK_MS;
-    await this.store.arm(this.#tickAt);
+    if (this.ctx.getWebSockets().length === 0) return;
+    // After a hibernation only the platform knows the alarm, which newcomers must not put off again and again.
+    if (this.#tickAt === 0) this.#tickAt = (await this.store.armedAt()) ?? 0;
+    const dueAt = now() + (isQuiet(stats) ? KEYS_EVERY_MS : TICK_MS);
+    if (now() < this.#tickAt && this.#tickAt <= dueAt) return;
+    this.#tickAt = dueAt;
+    await this.store.arm(dueAt);
   }
 
   #frame(type: StatsFrame["type"], gap: boolean): StatsFrame {

@@ -56,6 +56,9 @@ export const StatsFrame = z
   .meta({ id: "StatsFrame" });
 export type StatsFrame = z.infer<typeof StatsFrame>;
 
+/** The `seq` of a frame as a URL carries it in `?after=`. Fifteen digits are always an exact integer. */
+export const FrameSeq = z.string().regex(/^\d{1,15}$/, "must be the `seq` of a frame, a whole number from 0");
+
 /** What happened in ten seconds. Waiting times are a histogram over the buckets of `domain/counters.ts`. */
 export const Slice = z.object({
   submitted: Count,

@@ -4,7 +4,8 @@ import type { TypedResponse } from "hono";
 import type { JSONParsed } from "hono/utils/types";
 import { z } from "zod";
 import { statsHubActor } from "../actors/addresses.ts";
-import { StatsFrame, StatsSnapshot } from "../contract/stats.ts";
+import { FrameSeq, StatsFrame, StatsSnapshot } from "../contract/stats.ts";
+import { KEY_DIGEST_HEADER } from "../live/sockets.ts";
 import { isUpgrade, protocolsOf, SOCKET_PROTOCOL } from "./authentication.ts";
 import { errors, json, route, router, socketRoute } from "./openapi.ts";
 import { problem, respond } from "./problem.ts";
@@ -33,12 +34,7 @@ stats.openapi(
       "The text `ping` is answered with `pong`; any other message ends the connection.",
     tags: ["stats"],
     request: {
-      query: z.strictObject({
-        after: z
-          .string()
-          .regex(/^\d{1,15}$/, "must be the `seq` of a frame")
-          .optional(),
-      }),
+      query: z.strictObject({ after: FrameSeq.optional() }),
     },
     responses: {
       101: { description: "A stream of `StatsFrame`s.", content: { "application/json": { schema: StatsFrame } } },
@@ -48,7 +44,10 @@ stats.openapi(
   async (c) => {
     const { headers } = c.req.raw;
     if (!isUpgrade(headers)) return respond(c, problem("upgrade-required", "connect with a WebSocket"), { upgrade: "websocket" });
-    const opened = await statsHubActor(c.env, c.var.caller.tenant).fetch(c.req.raw);
+    const { tenant, keyDigest } = c.var.caller;
+    const request = new Request(c.req.raw);
+    request.headers.set(KEY_DIGEST_HEADER, keyDigest);
+    const opened = await statsHubActor(c.env, tenant).fetch(request);
     if (!opened.webSocket || !protocolsOf(headers).includes(SOCKET_PROTOCOL)) return opened as Opened;
     // A client that offered protocols hangs up unless one of them is chosen; the one with the key must not come back.
     const chosen = { "sec-websocket-protocol": SOCKET_PROTOCOL };

@@ -1,12 +1,5 @@
 /** How a socket that comes back says what it has seen: `?after=N`, the `seq` of the last frame that it was sent. */
-import { z } from "zod";
-
-/** Digits only, as a URL carries them; no more than an exact integer has. */
-const After = z
-  .string()
-  .regex(/^\d{1,16}$/)
-  .transform(Number)
-  .pipe(z.int());
+import { FrameSeq } from "../contract/stats.ts";
 
 export type Resume =
   | { readonly outcome: "fresh" }
@@ -16,7 +9,7 @@ export type Resume =
 /** @param after the query parameter, null when it is absent */
 export function readResume(after: string | null): Resume {
   if (after === null) return { outcome: "fresh" };
-  const seq = After.safeParse(after);
-  if (!seq.success) return { outcome: "refused", detail: "after: must be the `seq` of a frame, a whole number from 0" };
-  return { outcome: "after", seq: seq.data };
+  const seq = FrameSeq.safeParse(after);
+  if (!seq.success) return { outcome: "refused", detail: `after: ${seq.error.issues[0]?.message}` };
+  return { outcome: "after", seq: Number(seq.data) };
 }

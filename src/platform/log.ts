@@ -33,6 +33,8 @@ export const LOG_EVENTS = [
   "events.failed",
   "events.poison",
   "stats.broadcast",
+  "live.revoked",
+  "live.key_unknown",
   "redrive.changed",
   "attention.unanswered",
   "sweep.found",

@@ -1,11 +1,13 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import type { StatsHub } from "../../src/actors/stats-hub.ts";
+import { StatsHub } from "../../src/actors/stats-hub.ts";
 import type { OrderSummary } from "../../src/contract/order.ts";
 import { type ShardReport, StatsFrame } from "../../src/contract/stats.ts";
 import { countOrders, emptyTally } from "../../src/domain/counters.ts";
-import { acceptSocket, broadcast } from "../../src/live/sockets.ts";
+import { acceptSocket, broadcast, KEY_DIGEST_HEADER } from "../../src/live/sockets.ts";
+import { hex, sha256 } from "../../src/platform/digest.ts";
+import { log } from "../../src/platform/log.ts";
 import { orderIdOf, summary } from "../projections/history/summaries.ts";
 
 const hub = (tenant: string) => env.STATS_HUBS.getByName(tenant);
@@ -35,8 +37,8 @@ class Client {
     socket.accept();
   }
 
-  static async connect(stub: DurableObjectStub<StatsHub>, query = ""): Promise<Client> {
-    const { status, webSocket } = await upgrade(stub, query);
+  static async connect(stub: DurableObjectStub<StatsHub>, query = "", key = "any"): Promise<Client> {
+    const { status, webSocket } = await upgrade(stub, query, key);
     if (status !== 101 || webSocket === null) throw new Error(`no socket, status ${status}`);
     const client = new Client(webSocket);
     await client.has(1);
@@ -49,8 +51,13 @@ class Client {
   }
 }
 
-const upgrade = (stub: DurableObjectStub<StatsHub>, query = "") =>
-  stub.fetch(`https://orderline.test/v1/stats/live${query}`, { headers: { upgrade: "websocket" } });
+/** Connects as the Worker does for a key of this name. */
+const upgrade = async (stub: DurableObjectStub<StatsHub>, query = "", key = "any") =>
+  stub.fetch(`https://orderline.test/v1/stats/live${query}`, {
+    headers: { upgrade: "websocket", [KEY_DIGEST_HEADER]: hex(await sha256(key)) },
+  });
+
+const keep = async (key: string, record: unknown) => env.API_KEYS.put(hex(await sha256(key)), JSON.stringify(record));
 
 describe("The hub", () => {
   it("adds up its shards, taking of each the newest report only", async () => {
@@ -126,7 +133,7 @@ describe("A socket of the hub", () => {
     expect(frames[0]).toMatchObject({ type: "snapshot", seq: 3, gap: true, stats: { submitted: 3 } });
   });
 
-  it.each(["", "-1", "1.5", "x", "1e3", "99999999999999999999", "9007199254740993"])(
+  it.each(["", "-1", "1.5", "x", "1e3", "99999999999999999999", "9007199254740993", "1000000000000000"])(
     "is refused before the upgrade for after=%j",
     async (after) => {
       const response = await upgrade(hub("refusing"), `?after=${after}`);
@@ -159,9 +166,29 @@ describe("A socket of the hub", () => {
     expect(quiet.closed).toBeNull();
   });
 
+  it("is not opened for nobody", async () => {
+    const response = await hub("nameless").fetch("https://orderline.test/v1/stats/live", { headers: { upgrade: "websocket" } });
+    expect(response.status).toBe(401);
+    await response.body?.cancel();
+  });
+
+  it("that goes on sending after it was closed wakes the hub no more than a bounded number of times", async () => {
+    const woken = vi.spyOn(StatsHub.prototype, "webSocketMessage");
+    const stub = hub("flooded");
+    await stub.merge([report(0, 1, 3)]);
+    const [flood, bystander] = [await Client.connect(stub), await Client.connect(hub("flooded-bystander"))];
+    for (let i = 0; i < 300; i++) flood.socket.send("x");
+    await vi.waitFor(() => expect(flood.closed).not.toBeNull());
+    bystander.socket.send("ping");
+    await vi.waitFor(() => expect(bystander.texts).toEqual(["pong"]));
+    expect(woken.mock.calls.length).toBeLessThanOrEqual(101);
+    // What was lost are the connections and nothing else.
+    await vi.waitFor(async () => expect((await hub("flooded").snapshot()).submitted).toBe(3));
+  });
+
   it("is refused, and told to come back later, when the hub has as many as it can serve", async () => {
     const full = { getWebSockets: () => Array.from({ length: 10 }) } as unknown as DurableObjectState;
-    const request = new Request("https://orderline.test/", { headers: { upgrade: "websocket" } });
+    const request = new Request("https://orderline.test/", { headers: { upgrade: "websocket", [KEY_DIGEST_HEADER]: "0".repeat(64) } });
     const response = acceptSocket(full, request, "{}", 10);
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toBe("60");
@@ -186,11 +213,48 @@ describe("A socket of the hub", () => {
 describe("The alarm of the hub", () => {
   const armed = (stub: DurableObjectStub<StatsHub>) => runInDurableObject(stub, (_, { storage }) => storage.getAlarm());
 
+  const KEY_OF = { name: "ada", scopes: ["orders:read"] };
+
+  it("closes the sockets of keys that are not good any more with 4401, and no others, also after a hibernation", async () => {
+    const tenant = "revoking";
+    const keys: readonly [string, unknown][] = [
+      ["gone", null],
+      ["expired", { ...KEY_OF, tenant, expiresAt: "2020-01-01T00:00:00Z" }],
+      ["narrowed", { ...KEY_OF, tenant, scopes: ["orders:write"] }],
+      ["moved", { ...KEY_OF, tenant: "elsewhere" }],
+      ["garbled", "no record"],
+    ];
+    await keep("good", { ...KEY_OF, tenant });
+    const good = await Client.connect(hub(tenant), "", "good");
+    const bad = await Promise.all(keys.map(([key]) => Client.connect(hub(tenant), "", key)));
+    for (const [key, record] of keys) if (record !== null) await keep(key, record);
+    await evictDurableObject(hub(tenant), { webSockets: "hibernate" });
+    expect(await runDurableObjectAlarm(hub(tenant))).toBe(true);
+    await vi.waitFor(() => expect(bad.map(({ closed }) => closed)).toEqual(keys.map(() => ({ code: 4401 }))));
+    expect(good.closed).toBeNull();
+    expect(await armed(hub(tenant)), "it looks again in a minute").toBeGreaterThan(Date.now() + 50_000);
+  });
+
+  it("leaves sockets open when the store of keys does not answer", async () => {
+    const stub = hub("no-store");
+    const client = await Client.connect(stub);
+    const warned = vi.spyOn(log, "warn").mockReturnValue();
+    await runInDurableObject(stub, async (instance) => {
+      const broken = { get: () => Promise.reject(new Error("KV is down")) };
+      Object.assign(instance, { env: Object.create((instance as unknown as { env: object }).env, { API_KEYS: { value: broken } }) });
+      await instance.alarm();
+    });
+    expect(client.closed).toBeNull();
+    expect(warned).toHaveBeenCalledWith("live.key_unknown", expect.objectContaining({ tenant: "no-store" }));
+    vi.restoreAllMocks();
+  });
+
   it("shows sockets how rates decay, under the number of the state that they belong to", async () => {
     const stub = hub("decaying");
-    const client = await Client.connect(stub);
-    expect(await armed(stub)).toBeNull();
+    await keep("watching decay", { ...KEY_OF, tenant: "decaying" });
+    const client = await Client.connect(stub, "", "watching decay");
     await stub.merge([report(0, 1, 1)]);
+    expect(await armed(stub)).toBeLessThan(Date.now() + 20_000);
     expect(await runDurableObjectAlarm(stub)).toBe(true);
     expect(await client.has(3)).toMatchObject({ type: "stats", seq: 1 });
     expect(await armed(stub), "it goes on as long as there is something to decay").toBeGreaterThan(Date.now());
@@ -209,11 +273,11 @@ describe("The alarm of the hub", () => {
     expect(await armed(stub)).toBeNull();
   });
 
-  it("rests when all rates are zero", async () => {
+  it("only looks at the keys when all rates are zero", async () => {
     const stub = hub("quiet");
     const client = await Client.connect(stub);
     await stub.merge([report(0, 1, 1, { placedAt: Date.now() - 600_000 })]);
     expect(await client.has(2)).toMatchObject({ stats: { submitted: 1, throughput: { submittedPerMinute: 0 } } });
-    expect(await armed(stub)).toBeNull();
+    expect(await armed(stub)).toBeGreaterThan(Date.now() + 50_000);
   });
 });
