@@ -208,7 +208,7 @@ describe("When newer code reads an old journal", () => {
     const { order, stub } = await newOrder();
     await stub().place(order);
     await runInDurableObject(stub(), (_, { storage }) => {
-      const events = [{ type: "OrderPromoted", because: "aged", since: "a later release" }];
+      const events = [{ type: "OrderPromoted", to: "expedited", because: "aged", since: "a later release" }];
       storage.sql.exec("INSERT INTO journal (version, at, events) VALUES (2, ?, ?)", Date.now(), JSON.stringify(events));
     });
     await evictDurableObject(stub());

@@ -156,7 +156,7 @@ describe("The history", () => {
     expect(groups).not.toMatch(/SCAN (orders|sample)/);
     const parked = await planOf(ATTENTION_SQL.parked, TENANT, "a", "b", 10);
     expect(parked).toBe(
-      "SEARCH orders USING INDEX orders_for_attention (tenant=? AND attention=? AND cause_fingerprint>? AND causeFingerprint<?)",
+      "SEARCH orders USING INDEX orders_for_attention (tenant=? AND attention=? AND cause_fingerprint>? AND cause_fingerprint<?)",
     );
     const among = await planOf(ATTENTION_SQL.parkedAmong, TENANT, "a", "b", 10, "[]");
     expect(among).toContain("SEARCH orders USING PRIMARY KEY (order_id=?)");
