@@ -120,7 +120,10 @@ describe("An order event that can be read", () => {
           const tenant = `fuzz-event-${++count}`;
           const reader = await grant(tenant);
           const changed = { ...order, tenant, orderId: await orderIdOf(tenant, "event") };
-          expect(await deliver(consumeOrderEvents, "order-events", [{ body: { order: changed, commits: [] } }])).toEqual({ acked: ["m0"], retried: {} });
+          expect(await deliver(consumeOrderEvents, "order-events", [{ body: { order: changed, commits: [] } }])).toEqual({
+            acked: ["m0"],
+            retried: {},
+          });
           expect(await expectHonest(await get("/v1/stats", reader))).toMatchObject({ submitted: 1 });
           expect(await expectHonest(await get("/v1/orders", reader))).toMatchObject({ orders: [{ id: changed.orderId }] });
         }),
