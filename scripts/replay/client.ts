@@ -5,8 +5,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { PlaceOrder } from "../../src/contract/order.ts";
+import { Problem } from "../../src/contract/problems.ts";
 import { StatsSnapshot } from "../../src/contract/stats.ts";
-import { OrderList, OrderListItem, OrderReceipt, Problem } from "../../src/contract/views.ts";
+import { OrderList, OrderListItem, OrderReceipt } from "../../src/contract/views.ts";
 
 /** Attempts at one submission; with the delays below, an outage of some fifteen seconds is outlasted on average. */
 const MAX_ATTEMPTS = 8;

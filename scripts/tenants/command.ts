@@ -5,8 +5,8 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { Tenant, text } from "../../src/contract/primitives.ts";
+import { Problem } from "../../src/contract/problems.ts";
 import { TenantProfile, TenantVersions, TenantView } from "../../src/contract/profile.ts";
-import { Problem } from "../../src/contract/views.ts";
 import { invalid } from "../../src/http/problem.ts";
 import { unmetBy } from "../../src/tenants/profile.ts";
 import { DEVELOPMENT_KEY } from "../dev-key.ts";

@@ -4,11 +4,12 @@
  * report, and number and state of a frame are durable before any socket sees them.
  */
 import { z } from "zod";
+import { problem } from "../contract/problems.ts";
 import { ShardReport, ShardTally, type StatsFrame, type StatsSnapshot, type Tally } from "../contract/stats.ts";
 import { isQuiet, mergeTallies, snapshot } from "../domain/counters.ts";
 import type { Env } from "../env.ts";
 import { type Resume, readResume } from "../live/resume.ts";
-import { acceptSocket, answerPings, broadcast, closeRevoked, problem, refuseMessage } from "../live/sockets.ts";
+import { acceptSocket, answerPings, broadcast, closeRevoked, refusal, refuseMessage } from "../live/sockets.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
@@ -76,7 +77,7 @@ export class StatsHub extends Actor implements Serves<StatsHubAddress> {
   /** `GET …/live?after=N` with an upgrade to WebSocket; the frames are `StatsFrame`s. Anything else gets a problem. */
   override async fetch(request: Request): Promise<Response> {
     const resume = readResume(new URL(request.url).searchParams.get("after"));
-    if (resume.outcome === "refused") return problem(422, "invalid-request", "The request does not fit the contract", resume.detail);
+    if (resume.outcome === "refused") return refusal(problem("invalid-request", resume.detail));
     return this.#connect(request, resume);
   }
 

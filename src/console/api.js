@@ -4,7 +4,7 @@
  * of what a server says. Types come from the contract and are not checked again, since page and API are deployed together.
  */
 
-/** @import { Problem } from "../contract/views.ts" */
+/** @import { Problem } from "../contract/problems.ts" */
 
 /**
  * @template Body

@@ -2,10 +2,7 @@
 import { z } from "zod";
 import { BreakerStateName } from "./breaker.ts";
 import { ProviderName } from "./order.ts";
-import { OrderId } from "./primitives.ts";
-
-const Instant = z.iso.datetime();
-const Count = z.int().nonnegative();
+import { Count, Instant, OrderId } from "./primitives.ts";
 
 /** `critical`: money or goods may be wrong, or only a person can help. `high`: orders wait. `normal`: a person should look today. */
 export const Severity = z.enum(["critical", "high", "normal"]);

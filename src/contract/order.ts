@@ -43,6 +43,37 @@ export type Step = z.infer<typeof Step>;
 export const Action = z.enum(["approve", "reject", "correct", "redrive", "stage", "expedite", "cancel"]);
 export type Action = z.infer<typeof Action>;
 
+/** What the diagnosis names besides: `resume_provider` concerns every order that waits for the provider. */
+export const DiagnosisAction = z.enum([...Action.options, "resume_provider"]);
+export type DiagnosisAction = z.infer<typeof DiagnosisAction>;
+
+/**
+ * Where a step stands. `started`: the intent is journaled. `failed`: the attempt failed, and a further one may be due.
+ * `blocked`: it waits for its provider.
+ */
+export const StepPhase = z.enum(["started", "succeeded", "refused", "failed", "blocked"]);
+export type StepPhase = z.infer<typeof StepPhase>;
+
+/** What became of one attempt of a step. `late`: the answer came after the attempt had been given up. */
+export const AttemptResult = z.enum([...StepPhase.exclude(["started"]).options, "late"]);
+export type AttemptResult = z.infer<typeof AttemptResult>;
+
+/** What an order does or waits for. */
+export const Situation = z.enum([
+  "in_lane",
+  "running",
+  "between_steps",
+  "waiting_for_retry",
+  "waiting_for_provider",
+  "about_to_be_parked",
+  "held",
+  "waiting_for_stage",
+  "stage_overran",
+  "quarantined",
+  "at_rest",
+]);
+export type Situation = z.infer<typeof Situation>;
+
 /** The largest invoice of `samples/` has 593 lines. */
 export const MAX_LINES = 1_000;
 export const MAX_CHARGES = 50;
@@ -178,11 +209,10 @@ export const OrderSummary = z.object({
   lineCount: z.int(),
   /** Why it failed, was cancelled, is held or parked; null otherwise. */
   reason: z.string().nullable(),
-  /** Why a person should look; null when nobody needs to. */
-  attention: Attention.nullable(),
+  attention: Attention.nullable().meta({ description: "Why a person should look at it; null when nobody needs to." }),
   /** Of a parked order: the class of its cause, and what the cause has in common with those of other orders. */
   causeClass: CauseClass.nullable(),
-  causeFingerprint: z.string().nullable(),
+  causeFingerprint: z.string().nullable().meta({ description: "What its cause has in common with the causes of others." }),
   placedAt: Millis,
   startedAt: Millis.nullable(),
   confirmedAt: Millis.nullable(),

@@ -63,6 +63,12 @@ const MAX_DATE_MS = 253_402_300_799_999;
 /** Milliseconds since the Unix epoch, as stored; the HTTP face shows the same instant as ISO 8601. */
 export const Millis = z.int().nonnegative().max(MAX_DATE_MS);
 
+/** An instant as clients see it: ISO 8601 in UTC. */
+export const Instant = z.iso.datetime().meta({ example: "2026-11-21T08:26:00.000Z" });
+
+/** How many of something there are. */
+export const Count = z.int().nonnegative();
+
 /** ISO 3166-1 alpha-2, as assigned. */
 export const Country = listed(Object.keys(iso31661Alpha2ToAlpha3), "must be a country of ISO 3166-1 in two letters, such as GB").meta({
   id: "Country",

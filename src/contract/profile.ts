@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { LaneOverride, Priority } from "./lanes.ts";
 import { ProviderName, StageName, TrackName } from "./order.ts";
-import { Amount, Currency, Millis, Tenant, text } from "./primitives.ts";
+import { Amount, Currency, Instant, Millis, Tenant, text } from "./primitives.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -211,7 +211,6 @@ export const PinnedProfile = z.object({
 export type PinnedProfile = z.infer<typeof PinnedProfile>;
 
 const Version = z.int().nonnegative();
-const Instant = z.iso.datetime();
 
 export const PutProfile = z.strictObject({ profile: TenantProfile, reason: text(500) }).meta({ id: "PutTenantProfile" });
 

@@ -1,10 +1,7 @@
 /** The quarantine over HTTP: the parked orders by cause, the preview of a redrive, and the job that redrives them. */
 import { z } from "zod";
 import { CauseClass, Priority, Step } from "./order.ts";
-import { OrderId, Reason, text } from "./primitives.ts";
-
-const Instant = z.iso.datetime();
-const Count = z.int().nonnegative();
+import { Count, Instant, OrderId, Reason, text } from "./primitives.ts";
 
 /** Groups shown, the largest first. More causes than this at one time are one cause whose details differ in every order. */
 export const MAX_GROUPS = 50;
@@ -108,10 +105,14 @@ export const StartRedrive = z
   .meta({ id: "StartRedrive" });
 export type StartRedrive = z.infer<typeof StartRedrive>;
 
+/** `canary`: a few orders go first. `stopped`: too many were parked again, or a person said so. */
+export const RedriveState = z.enum(["canary", "releasing", "finished", "stopped"]);
+export type RedriveState = z.infer<typeof RedriveState>;
+
 export const RedriveJobView = z
   .object({
     id: RedriveId,
-    state: z.enum(["canary", "releasing", "finished", "stopped"]),
+    state: RedriveState,
     endedBecause: z.string().nullable().meta({ description: "Why it ended as it did." }),
     total: Count.meta({ description: "pending + skipped + released." }),
     truncated: z.boolean().meta({ description: `More than ${MAX_REDRIVEN} orders fit the filter; the others are still parked.` }),

@@ -1,9 +1,7 @@
 /** The reconciliation over HTTP: the period to compare with the journals, and the differences found. */
 import { z } from "zod";
 import { ProviderName } from "./order.ts";
-import { Cursor, OrderId } from "./primitives.ts";
-
-const Count = z.int().nonnegative();
+import { Count, Cursor, OrderId } from "./primitives.ts";
 
 /** Orders of one page. Each costs a request to its actor, one per tracked SKU, and one per provider that keeps a ledger. */
 export const MAX_RECONCILED = 200;

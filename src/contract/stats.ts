@@ -1,9 +1,7 @@
 /** The live counters: what clients are shown, and what shards and hubs store and exchange. */
 import { z } from "zod";
 import { OrderStatus, Priority } from "./order.ts";
-import { Currency } from "./primitives.ts";
-
-const Count = z.int().nonnegative();
+import { Count, Currency, Instant } from "./primitives.ts";
 
 /** Orders counted by how far they have got, in the merchant's terms. */
 export const Outcomes = z
@@ -25,7 +23,7 @@ export type WaitingTime = z.infer<typeof WaitingTime>;
 
 export const StatsSnapshot = z
   .object({
-    at: z.iso.datetime(),
+    at: Instant,
     submitted: Count.meta({ description: "All orders ever accepted; the sum of the five outcomes." }),
     ...Outcomes.shape,
     byStatus: z.record(OrderStatus, Count),
@@ -49,7 +47,7 @@ export const StatsFrame = z
   .object({
     type: z.enum(["snapshot", "stats", "resumed"]),
     seq: Count,
-    at: z.iso.datetime(),
+    at: Instant,
     gap: z.boolean().optional().meta({ description: "States between the `after` that was asked for and this one are not sent." }),
     stats: StatsSnapshot,
   })

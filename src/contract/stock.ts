@@ -1,6 +1,6 @@
 /** Stock over HTTP: what there is of a SKU, what came in, and what a person corrected. */
 import { z } from "zod";
-import { Reason } from "./primitives.ts";
+import { Instant, Reason } from "./primitives.ts";
 
 /** More than any warehouse holds of one thing, and small enough that sums stay exact. */
 const MAX_QUANTITY = 1_000_000_000;
@@ -43,7 +43,7 @@ export const StockAdjustments = z
             quantity: z.int(),
             reason: z.string(),
             by: z.string(),
-            at: z.iso.datetime(),
+            at: Instant,
           })
           .meta({ id: "StockAdjustment" }),
       )

@@ -4,21 +4,23 @@ import { BreakerStateName } from "./breaker.ts";
 import {
   Action,
   Address,
-  Attention,
+  AttemptResult,
   Cause,
-  CauseClass,
   Charge,
   Customer,
+  DiagnosisAction,
   OrderLine,
   OrderStatus,
+  OrderSummary,
   Priority,
   ProviderName,
+  Situation,
   Step,
+  StepPhase,
   TrackName,
 } from "./order.ts";
-import { Amount, Currency, IdempotencyKey, OrderId } from "./primitives.ts";
-
-const Instant = z.iso.datetime().meta({ example: "2026-11-21T08:26:00.000Z" });
+import { Amount, Currency, IdempotencyKey, Instant, OrderId } from "./primitives.ts";
+import { Problem } from "./problems.ts";
 
 export const Links = z.object({ self: z.string(), events: z.string() }).meta({ id: "OrderLinks" });
 
@@ -31,7 +33,7 @@ export type OrderReceipt = z.infer<typeof OrderReceipt>;
 const StepView = z
   .object({
     step: Step,
-    state: z.enum(["started", "succeeded", "refused", "failed", "blocked"]),
+    state: StepPhase,
     attempt: z.int().meta({ description: "Which attempt this is, or which is due next." }),
     retryAt: Instant.nullable(),
     reference: z.string().nullable().meta({
@@ -77,23 +79,10 @@ export const CommandReceipt = z
   .meta({ id: "CommandReceipt" });
 export type CommandReceipt = z.infer<typeof CommandReceipt>;
 
-export const OrderListItem = z
-  .object({
+/** A summary as a client sees it: its tenant is the caller's own. */
+export const OrderListItem = OrderSummary.omit({ orderId: true, tenant: true })
+  .extend({
     id: OrderId,
-    status: OrderStatus,
-    version: z.int(),
-    priority: Priority,
-    track: TrackName,
-    stage: z.string().nullable(),
-    reason: z.string().nullable(),
-    attention: Attention.nullable().meta({ description: "Why a person should look at it." }),
-    causeClass: CauseClass.nullable(),
-    causeFingerprint: z.string().nullable().meta({ description: "What its cause has in common with the causes of others." }),
-    reference: z.string().nullable(),
-    customerId: z.string().nullable(),
-    currency: Currency,
-    total: Amount,
-    lineCount: z.int(),
     placedAt: Instant,
     startedAt: Instant.nullable(),
     confirmedAt: Instant.nullable(),
@@ -101,6 +90,7 @@ export const OrderListItem = z
     links: Links,
   })
   .meta({ id: "OrderListItem" });
+export type OrderListItem = z.infer<typeof OrderListItem>;
 
 export const OrderList = z
   .object({
@@ -119,19 +109,7 @@ export const DiagnosisView = z
   .object({
     id: OrderId,
     status: OrderStatus,
-    situation: z.enum([
-      "in_lane",
-      "running",
-      "between_steps",
-      "waiting_for_retry",
-      "waiting_for_provider",
-      "about_to_be_parked",
-      "held",
-      "waiting_for_stage",
-      "stage_overran",
-      "quarantined",
-      "at_rest",
-    ]),
+    situation: Situation,
     sentence: z.string().meta({ description: "All of it in plain words." }),
     undoing: z.boolean(),
     since: Instant,
@@ -149,33 +127,16 @@ export const DiagnosisView = z
         step: Step,
         attempt: z.int(),
         at: Instant,
-        result: z.enum(["succeeded", "refused", "failed", "blocked", "late"]),
+        result: AttemptResult,
         detail: z.string().nullable(),
         said: z.string().nullable().meta({ description: "The provider's own words; null unless the key has the scope `ops`." }),
       }),
     ),
-    actions: z.array(z.enum([...Action.options, "resume_provider"])).meta({
+    actions: z.array(DiagnosisAction).meta({
       description: "What a person may do now that changes something. `resume_provider` concerns every order that waits for the provider.",
     }),
   })
   .meta({ id: "Diagnosis" });
-
-/** One error of the body, with a JSON Pointer (RFC 6901) to where it is. */
-export const FieldError = z.object({ pointer: z.string(), detail: z.string() }).meta({ id: "FieldError" });
-export type FieldError = z.infer<typeof FieldError>;
-
-/** RFC 9457. `type` is stable; `detail` is for people. */
-export const Problem = z
-  .object({
-    type: z.string().meta({ example: "urn:orderline:problem:invalid-request" }),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    errors: z.array(FieldError).optional(),
-  })
-  .catchall(z.unknown())
-  .meta({ id: "Problem" });
-export type Problem = z.infer<typeof Problem>;
 
 /** Each order of a batch costs the request one call of an actor. */
 export const MAX_BATCH_ORDERS = 100;

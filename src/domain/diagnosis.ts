@@ -4,7 +4,7 @@
  */
 import type { Commit, OrderEvent } from "../contract/events.ts";
 import type { Lane } from "../contract/lanes.ts";
-import type { Action, OrderStatus, Step } from "../contract/order.ts";
+import type { AttemptResult, DiagnosisAction, OrderStatus, Situation, Step } from "../contract/order.ts";
 import { mayDo } from "./actions.ts";
 import type { ShownBreaker } from "./breaker.ts";
 import { isAtRest, type OrderState, type StepState } from "./order.ts";
@@ -12,24 +12,11 @@ import { openSteps, plan, stageDeadlineOf } from "./progress.ts";
 import { type Backlog, deferralOf, pressureOf } from "./routing.ts";
 import { nextStage, trackOf } from "./tracks.ts";
 
-export type Situation =
-  | "in_lane"
-  | "running"
-  | "between_steps"
-  | "waiting_for_retry"
-  | "waiting_for_provider"
-  | "about_to_be_parked"
-  | "held"
-  | "waiting_for_stage"
-  | "stage_overran"
-  | "quarantined"
-  | "at_rest";
-
 export interface Attempt {
   readonly step: Step;
   readonly attempt: number;
   readonly at: number;
-  readonly result: "succeeded" | "refused" | "failed" | "blocked" | "late";
+  readonly result: AttemptResult;
   readonly detail: string | null;
   /** The outside's own words, for the eyes of `ops`; null when it said nothing more. */
   readonly said: string | null;
@@ -50,7 +37,7 @@ export interface Diagnosis {
   readonly nextWakeAt: number | null;
   readonly attempts: readonly Attempt[];
   /** What changes the order now; `resume_provider` lets its provider be called again, for every order that waits for it. */
-  readonly actions: readonly (Action | "resume_provider")[];
+  readonly actions: readonly DiagnosisAction[];
   readonly sentence: string;
 }
 

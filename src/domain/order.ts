@@ -3,7 +3,7 @@
  */
 import type { Commit, FailureKind, OrderEvent, PlacedOrder, StepFacts } from "../contract/events.ts";
 import type { CommitNote } from "../contract/messages.ts";
-import type { Attention, Cause, OrderStatus, OrderSummary, Priority, Refusal, Step, UndoStep } from "../contract/order.ts";
+import type { Attention, Cause, OrderStatus, OrderSummary, Priority, Refusal, Step, StepPhase, UndoStep } from "../contract/order.ts";
 import type { PinnedProfile } from "../contract/profile.ts";
 import { isUndo, sagaOf } from "./saga.ts";
 
@@ -13,7 +13,7 @@ export interface StepState {
    * `started`: the intent is journaled. `failed`: the attempt failed, and `retryAt` says when the next is due, or null for
    * never. `blocked`: it waits for its provider, since `blockedSince`.
    */
-  readonly phase: "started" | "succeeded" | "refused" | "failed" | "blocked";
+  readonly phase: StepPhase;
   /** The attempt of the attempt under way or due next. An answer to a lower one is late. */
   readonly attempt: number;
   /** Attempts that have failed since the order was placed or last redriven. */

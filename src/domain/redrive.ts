@@ -4,6 +4,7 @@
  * remembered, so whoever keeps a job may lose the end of what it did and go on.
  */
 import { CauseClass, type OrderStatus, Step } from "../contract/order.ts";
+import type { RedriveState } from "../contract/quarantine.ts";
 import { evolve, type OrderState } from "./order.ts";
 import { follow, openSteps } from "./progress.ts";
 import { isUndo } from "./saga.ts";
@@ -56,11 +57,9 @@ export interface RedriveSpec {
 }
 
 /** `stopped` is an end before the last order was released; the orders that were not are still parked. */
-export type RedriveJobState = "canary" | "releasing" | "finished" | "stopped";
-
 /** A job as numbers. Orders are taken in a fixed order, so the number taken says which. Times in milliseconds. */
 export interface RedriveJob {
-  readonly state: RedriveJobState;
+  readonly state: RedriveState;
   /** Why it ended as it did, as a sentence; null while it runs and when there is nothing to say. */
   readonly endedBecause: string | null;
   readonly total: number;

@@ -3,13 +3,14 @@
  * anything but its headers is read; each route names the one scope that it needs.
  */
 import { createMiddleware } from "hono/factory";
+import { problem } from "../contract/problems.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { hex, sha256 } from "../platform/digest.ts";
 import { Meter } from "../platform/meter.ts";
 import { DEVELOPMENT_PREFIX, KeyCache, type KeyStore, type Scope } from "../tenants/keys.ts";
 import type { Call, Caller, HttpEnv } from "./context.ts";
-import { problem, respond } from "./problem.ts";
+import { respond } from "./problem.ts";
 
 const MAX_KEY_LENGTH = 200;
 

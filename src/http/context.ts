@@ -1,7 +1,9 @@
 /** What every request carries along on its way through middleware and handler. */
+
 import type { Context } from "hono";
+import type { LogEvent } from "../contract/log-events.ts";
 import type { Env } from "../env.ts";
-import type { LogEvent, LogFields } from "../platform/log.ts";
+import type { LogFields } from "../platform/log.ts";
 import type { KeyRecord } from "../tenants/keys.ts";
 
 /** Who calls. */

@@ -1,7 +1,8 @@
 /** What a body must be before anybody reads it: JSON, in UTF-8, as it is. */
 import { createMiddleware } from "hono/factory";
+import { problem } from "../contract/problems.ts";
 import type { HttpEnv } from "./context.ts";
-import { problem, respond } from "./problem.ts";
+import { respond } from "./problem.ts";
 
 /** As narrow as the router's own reading of it, which takes a body of any other type for an empty one. */
 const JSON_TYPE = /^application\/json(;\s*[a-z0-9-]+=[^;]+)*$/i;

@@ -1,8 +1,9 @@
 /** A wrong method at a path that exists is told apart from a path that does not. */
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
+import { problem } from "../contract/problems.ts";
 import type { HttpEnv } from "./context.ts";
-import { problem, respond } from "./problem.ts";
+import { respond } from "./problem.ts";
 
 interface Registered {
   readonly method: string;

@@ -1,11 +1,11 @@
 /** What the routes' contracts share: error answers, the scope that each needs, and the app that validates by them. */
 import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { z } from "zod";
-import { Problem } from "../contract/views.ts";
+import { Problem, problem } from "../contract/problems.ts";
 import type { Scope } from "../tenants/keys.ts";
 import { permitted } from "./authentication.ts";
 import type { HttpEnv } from "./context.ts";
-import { invalid, problem, respond } from "./problem.ts";
+import { invalid, respond } from "./problem.ts";
 
 const ERRORS = {
   400: "The request is malformed.",

@@ -4,6 +4,7 @@ import { breakerActor } from "../actors/addresses.ts";
 import { type Account, BreakerReason } from "../contract/breaker.ts";
 import { AttentionList, ProviderList, ProviderView, SweepReport } from "../contract/ops.ts";
 import { ProviderName } from "../contract/order.ts";
+import { problem } from "../contract/problems.ts";
 import { Reconcile, Reconciliation } from "../contract/reconciliation.ts";
 import { type BreakerView, isShared, shown } from "../domain/breaker.ts";
 import { accountAt, attentionOf, breakerOf } from "../ops/attention.ts";
@@ -12,7 +13,7 @@ import { sweep } from "../ops/sweeper.ts";
 import { now } from "../platform/ambient.ts";
 import type { Call, Caller } from "./context.ts";
 import { body, errors, json, route, router } from "./openapi.ts";
-import { orNull, problem, RETRY, respond } from "./problem.ts";
+import { orNull, RETRY, respond } from "./problem.ts";
 
 const byProvider = z.object({ provider: ProviderName });
 export const ops = router();

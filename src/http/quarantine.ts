@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { type FoundRedrive, orderActor, redriveActor } from "../actors/addresses.ts";
 import { IdempotencyKey } from "../contract/primitives.ts";
+import { problem } from "../contract/problems.ts";
 import {
   MAX_PREVIEWED,
   MAX_REDRIVEN,
@@ -19,7 +20,7 @@ import { type ParkedGroup, type ParkedOrder, parkedGroups, parkedOrders } from "
 import type { Call } from "./context.ts";
 import { redriveIdOf, requestDigestOf } from "./identity.ts";
 import { body, errors, json, route, router } from "./openapi.ts";
-import { orNull, problem, RETRY, respond } from "./problem.ts";
+import { orNull, RETRY, respond } from "./problem.ts";
 
 const NO_JOB = "no such redrive";
 const byId = z.object({ id: RedriveId });

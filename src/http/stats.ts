@@ -4,11 +4,12 @@ import type { TypedResponse } from "hono";
 import type { JSONParsed } from "hono/utils/types";
 import { z } from "zod";
 import { statsHubActor } from "../actors/addresses.ts";
+import { problem } from "../contract/problems.ts";
 import { FrameSeq, StatsFrame, StatsSnapshot } from "../contract/stats.ts";
 import { KEY_DIGEST_HEADER } from "../live/sockets.ts";
 import { isUpgrade, protocolsOf, SOCKET_PROTOCOL } from "./authentication.ts";
 import { errors, json, route, router, socketRoute } from "./openapi.ts";
-import { problem, respond } from "./problem.ts";
+import { respond } from "./problem.ts";
 
 export const stats = router();
 

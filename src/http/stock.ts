@@ -4,9 +4,10 @@ import { z } from "zod";
 import { type AdjustAnswer, type StockLevel, stockActor } from "../actors/addresses.ts";
 import { Sku } from "../contract/order.ts";
 import { IdempotencyKey } from "../contract/primitives.ts";
+import { problem } from "../contract/problems.ts";
 import { AdjustStock, MAX_ADJUSTMENTS, ReceiveStock, StockAdjustments, StockView } from "../contract/stock.ts";
 import { body, errors, json, route, router } from "./openapi.ts";
-import { problem, respond } from "./problem.ts";
+import { respond } from "./problem.ts";
 
 const bySku = z.object({ sku: Sku });
 

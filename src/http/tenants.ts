@@ -2,12 +2,13 @@
 import { z } from "zod";
 import { tenantActor } from "../actors/addresses.ts";
 import { Tenant } from "../contract/primitives.ts";
+import { problem } from "../contract/problems.ts";
 import { type ProfileVersion, PutProfile, TenantVersions, TenantView } from "../contract/profile.ts";
 import { DEFAULT_PROFILE, unmetBy } from "../tenants/profile.ts";
 import { profiles } from "../tenants/profiles.ts";
 import type { Call } from "./context.ts";
 import { body, errors, json, route, router } from "./openapi.ts";
-import { invalidFields, problem, respond } from "./problem.ts";
+import { invalidFields, respond } from "./problem.ts";
 
 const byTenant = z.object({ tenant: Tenant });
 

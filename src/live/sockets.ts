@@ -4,7 +4,7 @@
  * hibernation.
  */
 import { z } from "zod";
-import type { Problem } from "../contract/views.ts";
+import { type Problem, problem } from "../contract/problems.ts";
 import { inRounds } from "../platform/rounds.ts";
 
 /** How the Worker tells the actor whose socket it is: the digest of the API key. Whatever a client sent under this name is replaced. */
@@ -49,12 +49,12 @@ export function answerPings(ctx: DurableObjectState): void {
  */
 export function acceptSocket(ctx: DurableObjectState, request: Request, greeting: string, maxSockets: number): Response {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-    return problem(426, "upgrade-required", "This is a WebSocket", "connect with a WebSocket", { upgrade: "websocket" });
+    return refusal(problem("upgrade-required", "connect with a WebSocket"), { upgrade: "websocket" });
   }
   const owner = Attachment.safeParse({ keyDigest: request.headers.get(KEY_DIGEST_HEADER) });
-  if (!owner.success) return problem(401, "unauthorized", "An API key is needed", "the socket belongs to no key");
+  if (!owner.success) return refusal(problem("unauthorized", "the socket belongs to no key"));
   if (ctx.getWebSockets().length >= maxSockets) {
-    return problem(503, "unavailable", "A part of the service does not answer", "too many connections are open here", RETRY_LATER);
+    return refusal(problem("unavailable", "too many connections are open here"), RETRY_LATER);
   }
   const { 0: client, 1: server } = new WebSocketPair();
   ctx.acceptWebSocket(server);
@@ -106,10 +106,9 @@ export function refuseMessage(ctx: DurableObjectState, socket: WebSocket): void 
   if (late >= MAX_LATE_MESSAGES) ctx.abort("a socket was flooded after it had been closed");
 }
 
-/** A refusal before the upgrade: one of the problems of `http/problem.ts`, which cannot be reached from here. */
-export function problem(status: number, name: string, title: string, detail: string, headers: Record<string, string> = {}): Response {
-  const body: Problem = { type: `urn:orderline:problem:${name}`, title, status, detail };
-  return Response.json(body, { status, headers: { ...headers, "content-type": "application/problem+json" } });
+/** A refusal before the upgrade. */
+export function refusal(body: Problem, headers: Record<string, string> = {}): Response {
+  return Response.json(body, { status: body.status, headers: { ...headers, "content-type": "application/problem+json" } });
 }
 
 /** A socket that is closed already refuses to be closed; there is nothing left to do then. */

@@ -3,54 +3,9 @@
  * Lines about an order carry its `orderId`, so that `wrangler tail --search ord_…` tells its story. A line holds ids,
  * numbers and enumerations, and never personal data. Texts from outside are cut short by `excerpt`.
  */
-import { z } from "zod";
 
-/** The names are an interface: alerts are built on them. What each means: `docs/logs.md`. */
-export const LOG_EVENTS = [
-  "order.placed",
-  "order.replayed",
-  "order.changed",
-  "order.advanced",
-  "order.late_answer",
-  "order.parked",
-  "order.alarm",
-  "actor.alarm_failed",
-  "order.unsettled",
-  "order.publish_failed",
-  "order.unknown",
-  "step.attempt",
-  "risk.velocity_unknown",
-  "breaker.changed",
-  "breaker.drained",
-  "breaker.unknown",
-  "hint.lost",
-  "hint.handled",
-  "hint.failed",
-  "hint.poison",
-  "dead_letter.handled",
-  "dead_letter.poison",
-  "events.projected",
-  "events.failed",
-  "events.poison",
-  "stats.broadcast",
-  "live.revoked",
-  "live.key_unknown",
-  "redrive.changed",
-  "attention.unanswered",
-  "sweep.found",
-  "sweep.done",
-  "reconcile.found",
-  "reconcile.done",
-  "cron.failed",
-  "http.request",
-  "http.bug",
-  "tenant.changed",
-  "tenant.unpublished",
-  "tenant.profile_unreadable",
-  "tenant.profile_unanswered",
-  "units",
-] as const;
-export type LogEvent = (typeof LOG_EVENTS)[number];
+import { z } from "zod";
+import type { LogEvent } from "../contract/log-events.ts";
 
 type Field = string | number | boolean | null | undefined;
 export type LogFields = Readonly<Record<string, Field>>;

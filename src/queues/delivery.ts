@@ -2,11 +2,13 @@
  * How a consumer handles a batch: every message gets a verdict of its own, `ack` or `retry`. Nothing is thrown from here,
  * because the platform answers a throw by delivering the whole batch again and by lowering the consumer's concurrency.
  */
+
 import type { z } from "zod";
+import type { LogEvent } from "../contract/log-events.ts";
 import { OrderId } from "../contract/primitives.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
-import { excerpt, type LogEvent, log } from "../platform/log.ts";
+import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
 import { recordDeadLetter } from "../projections/history/dead-letters.ts";
 

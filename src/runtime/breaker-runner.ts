@@ -7,7 +7,9 @@
  * What it knows of single failures is kept in memory: an actor that nobody asks for some seconds forgets them. So few orders
  * call then that each finds out by itself, and one that has used up its retries opens the breaker without the others.
  */
+
 import type { Account, BreakerState } from "../contract/breaker.ts";
+import type { LogEvent } from "../contract/log-events.ts";
 import type { Hint } from "../contract/messages.ts";
 import {
   type BreakerView,
@@ -32,7 +34,7 @@ import {
   worked,
 } from "../domain/breaker.ts";
 import type { Admission } from "../domain/ports.ts";
-import { excerpt, type LogEvent, type LogFields } from "../platform/log.ts";
+import { excerpt, type LogFields } from "../platform/log.ts";
 
 /** How often a share of those that wait is let go. */
 const DRAIN_EVERY_MS = 1_000;

@@ -4,8 +4,10 @@
  * of the saga is under way at a time; a command that arrives in between is journaled at once and obeyed after the calls
  * that are out have been answered or given up.
  */
+
 import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
 import type { Lane, Lanes } from "../contract/lanes.ts";
+import type { LogEvent } from "../contract/log-events.ts";
 import { type CommitNote, type DeadLetter, type Hint, MAX_COMMIT_NOTES, type OrderChanged } from "../contract/messages.ts";
 import type { Cause, OrderStatus, Priority, ProviderName, Step } from "../contract/order.ts";
 import type { PinnedProfile } from "../contract/profile.ts";
@@ -29,7 +31,7 @@ import { lanesFor } from "../domain/pinned.ts";
 import { type Admission, type Breakers, OPERATIONS, type ProviderAnswer, type Providers } from "../domain/ports.ts";
 import { ageingDeadlineOf, follow, plan, type Recheck, RUN_GRACE_MS, SETTLE_AFTER_MS, wakeAt } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
-import { excerpt, type LogEvent, type LogFields } from "../platform/log.ts";
+import { excerpt, type LogFields } from "../platform/log.ts";
 import { type Clock, callProvider } from "./attempt.ts";
 
 /** A projection that was just asked to catch up is given this long before it is asked again, doubling with the order's age. */

@@ -2,8 +2,9 @@
  * What a tenant's profile means for an order that is placed under it: which track it takes, whether its currency is
  * accepted, and what of the profile goes with it to its end. Pure; nothing here looks a profile up.
  */
+
+import type { FieldError } from "../contract/problems.ts";
 import type { PinnedProfile, TenantProfile, VersionedProfile } from "../contract/profile.ts";
-import type { FieldError } from "../contract/views.ts";
 import { TRACKS } from "../domain/tracks.ts";
 
 /** Of a tenant that never put one: everything is as the deployment has it. */

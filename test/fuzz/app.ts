@@ -2,7 +2,7 @@
 import { env, exports } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, type MockInstance, vi } from "vitest";
-import type { Problem } from "../../src/contract/views.ts";
+import type { Problem } from "../../src/contract/problems.ts";
 import { hex, sha256 } from "../../src/platform/digest.ts";
 import { log } from "../../src/platform/log.ts";
 import type { KeyRecord } from "../../src/tenants/keys.ts";

@@ -1,7 +1,8 @@
 /** What fuzzing has found, each as the smallest case of it. */
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import { type OrderReceipt, PlaceOrdersResult, type Problem } from "../../src/contract/views.ts";
+import type { Problem } from "../../src/contract/problems.ts";
+import { type OrderReceipt, PlaceOrdersResult } from "../../src/contract/views.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
 import { hex, sha256 } from "../../src/platform/digest.ts";
 import { consumeLane } from "../../src/queues/lane-consumer.ts";

@@ -1,6 +1,7 @@
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import { OrderReceipt, OrderView, PlaceOrdersResult, Problem } from "../../src/contract/views.ts";
+import { Problem } from "../../src/contract/problems.ts";
+import { OrderReceipt, OrderView, PlaceOrdersResult } from "../../src/contract/views.ts";
 import { hex, sha256 } from "../../src/platform/digest.ts";
 import type { KeyRecord } from "../../src/tenants/keys.ts";
 import { orderBody } from "../support/orders.ts";

@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Cause } from "../../src/contract/order.ts";
-import { Problem } from "../../src/contract/views.ts";
+import { Problem } from "../../src/contract/problems.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { Env } from "../../src/env.ts";
 import { orderIdOf } from "../../src/http/identity.ts";

@@ -2,11 +2,12 @@
 import { z } from "zod";
 import { Address, Customer, Payment } from "../../contract/order.ts";
 import { Reason, text } from "../../contract/primitives.ts";
+import { problem } from "../../contract/problems.ts";
 import { CommandReceipt, OrderView } from "../../contract/views.ts";
 import type { OrderCommand } from "../../domain/decide.ts";
 import { sendHints } from "../../messaging/hints.ts";
 import { body, errors, json, route, router } from "../openapi.ts";
-import { problem, refused, respond } from "../problem.ts";
+import { refused, respond } from "../problem.ts";
 import { commandReceiptOf, viewerOf, viewOf } from "../views.ts";
 import { actor, byId, hintOf, NO_ORDER } from "./shared.ts";
 

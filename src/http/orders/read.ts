@@ -2,11 +2,12 @@
 import { z } from "zod";
 import { OrderStatus, Priority } from "../../contract/order.ts";
 import { Cursor, text } from "../../contract/primitives.ts";
+import { problem } from "../../contract/problems.ts";
 import { DiagnosisView, OrderList, OrderView, Timeline } from "../../contract/views.ts";
 import { listOrders, MAX_PAGE_SIZE } from "../../projections/history/queries.ts";
 import { isUnchanged } from "../conditional.ts";
 import { errors, json, route, router } from "../openapi.ts";
-import { orNull, problem, RETRY, respond } from "../problem.ts";
+import { orNull, RETRY, respond } from "../problem.ts";
 import { diagnosisOf, listItemOf, timelineOf, viewerOf, viewOf } from "../views.ts";
 import { actor, byId, NO_ORDER } from "./shared.ts";
 

@@ -1,20 +1,24 @@
 /** Submitting orders, one or a batch. Both answer once the order is durable; its hint is sent after the answer. */
+
 import { z } from "zod";
 import type { Placement } from "../../actors/addresses.ts";
 import type { PlacedOrder } from "../../contract/events.ts";
+import type { LogEvent } from "../../contract/log-events.ts";
 import type { Hint } from "../../contract/messages.ts";
 import { PlaceOrder, totalOf } from "../../contract/order.ts";
 import { IdempotencyKey } from "../../contract/primitives.ts";
+import type { Problem } from "../../contract/problems.ts";
+import { type ProblemOf, problem } from "../../contract/problems.ts";
 import type { VersionedProfile } from "../../contract/profile.ts";
-import { OrderReceipt, PlaceOrders, PlaceOrdersResult, type Problem } from "../../contract/views.ts";
+import { OrderReceipt, PlaceOrders, PlaceOrdersResult } from "../../contract/views.ts";
 import { sendHints } from "../../messaging/hints.ts";
-import { type LogEvent, type LogFields, log } from "../../platform/log.ts";
+import { type LogFields, log } from "../../platform/log.ts";
 import { admit } from "../../tenants/profile.ts";
 import { profiles } from "../../tenants/profiles.ts";
 import type { Call } from "../context.ts";
 import { orderIdOf, requestDigestOf } from "../identity.ts";
 import { body, errors, json, route, router } from "../openapi.ts";
-import { invalid, invalidFields, type ProblemOf, problem, RETRY, respond, unexpected } from "../problem.ts";
+import { invalid, invalidFields, RETRY, respond, unexpected } from "../problem.ts";
 import { receiptOf } from "../views.ts";
 import { actor, hintOf } from "./shared.ts";
 

@@ -1,0 +1,51 @@
+/**
+ * The events of the log, each with what a line of it says. The names are an interface: alerts are built on them. The
+ * texts are those of `docs/logs.md`, and a test holds them equal.
+ */
+export const LOG_EVENTS = {
+  "http.request": "one per request that submitted no order: method, path as the template of its route, status, durationMs, tenant, trace",
+  "http.bug":
+    "an exception that reached the edge; warn when the platform says that it passes, or when history, counters or a breaker did not answer",
+  "order.placed":
+    "an order was accepted: lines, total, currency, and what `http.request` says; orders of a batch have a line each, besides the request's",
+  "order.replayed": "the same submission came again: the same fields",
+  "order.advanced": "a run of the saga ended: every step with outcome and duration, waitedMs, durationMs, what woke it (`by`)",
+  "step.attempt": "an attempt that did not succeed: step, attempt, outcome, failure, detail, durationMs",
+  "order.changed": "a command was carried out",
+  "order.alarm": "the order looked after itself: from which status, next look in nextInMs",
+  "order.late_answer": "a provider answered after its attempt had been given up; error when the answer could not be journaled",
+  "order.parked": "an order went into quarantine: step, cause, detail",
+  "order.unsettled": "the history does not show the order's version yet; it was published again",
+  "order.publish_failed": "a change could not be sent to the projections; the order's alarm publishes it again",
+  "order.unknown": "a hint for an order that does not exist",
+  "actor.alarm_failed": "the alarm of an order, a breaker, a redrive or the counters threw; it comes again in 5 s",
+  "hint.lost": "a hint could not be sent; the order's alarm stands in for it",
+  "hint.handled": "a hint was worked off, and comes back for a retry",
+  "hint.failed": "an order's actor could not be reached, or an unreadable message not be kept; the message comes again",
+  "hint.poison": "a hint that fits no schema; kept in the table `dead_letters`",
+  "dead_letter.handled": "a dead letter was worked off: what the order's status is since",
+  "dead_letter.poison": "a dead letter that fits no schema; kept in the table `dead_letters`",
+  "events.projected": "a delivery of changes went into counters and history",
+  "events.failed": "a delivery of changes did not, and comes again",
+  "events.poison": "a change that fits no schema; kept in the table `dead_letters`",
+  "stats.broadcast": "a frame of the live counters went to so many sockets",
+  "live.revoked": "so many sockets were closed because their API key is not good any more",
+  "live.key_unknown": "KV did not say whether a socket's API key is still good; the socket stays open until the next look, a minute later",
+  "breaker.changed": "the breaker of an account opened, probed or closed, or a person (`by`) paused or resumed it",
+  "breaker.drained": "orders that waited for a provider were let go",
+  "breaker.unknown": "a breaker did not answer; the order went on without it",
+  "redrive.changed": "a redrive began, went on from its canaries, ended or stopped",
+  "risk.velocity_unknown": "the velocity check did not answer; the order went on without it",
+  "attention.unanswered": "a part of the attention list did not answer; the list is shown without it",
+  "sweep.found": "an order that should have moved and did not",
+  "sweep.done": "what a sweep found",
+  "reconcile.found": "a difference between a journal and what is derived from it",
+  "reconcile.done": "what a reconciliation found",
+  "cron.failed": "a run of the clock threw; the next one comes",
+  "tenant.changed": "a tenant's profile has a further version: tenant, version, by",
+  "tenant.unpublished": "a profile could not be written to KV in time; its actor's alarm writes it again",
+  "tenant.profile_unreadable": "a tenant's record in KV is no profile; no order of the tenant is accepted until it is put again",
+  "tenant.profile_unanswered": "KV did not tell a profile; what was known (ageMs) was used, and without it the order was answered 503",
+  units: "what an actor or consumer is billed for; only while the variable `METER` is `true`",
+} as const;
+export type LogEvent = keyof typeof LOG_EVENTS;
