@@ -155,6 +155,23 @@ describe("The gates of the providers", () => {
     await call("/v1/ops/providers/payment/resume", { key, body: {} });
   });
 
+  it("of a shared account are the platform's, and show its tenants no words, names or numbers of each other", async () => {
+    const profile = { providers: { payment: { adapter: "embedded", breaker: { sharedAs: "acme-pay" } } } };
+    for (const tenant of ["ops-sharing", "ops-shared"]) await env.PROFILES.put(tenant, JSON.stringify({ version: 1, profile }));
+    const [operator, platform] = [await grant("ops-sharing"), await grant("ops-shared", ["ops", "platform"])];
+    const pause = (key: string) => call("/v1/ops/providers/payment/pause", { key, body: { reason: "Ada rang up" } });
+    await expectProblem(pause(operator), 403, "forbidden");
+    expect(await answerOf(pause(platform))).toMatchObject({ shared: true, state: "paused", by: "ada", reason: "Ada rang up" });
+    const { providers } = ProviderList.parse(await answerOf(call("/v1/ops/providers", { key: operator })));
+    expect(providers[0]).toMatchObject({ provider: "payment", shared: true, state: "paused", by: null, reason: null, waiting: null });
+    const { items } = AttentionList.parse(await answerOf(call("/v1/ops/attention", { key: operator })));
+    expect(items).toMatchObject([
+      { kind: "provider", what: "The payment provider is paused. Other tenants call the same account.", do: [] },
+    ]);
+    await expectProblem(call("/v1/ops/providers/payment/resume", { key: operator, body: {} }), 403, "forbidden");
+    await call("/v1/ops/providers/payment/resume", { key: platform, body: {} });
+  });
+
   it("need a reason, and a provider that exists", async () => {
     await expectProblem(call("/v1/ops/providers/payment/pause", { key, body: {} }), 422, "invalid-request");
     await expectProblem(call("/v1/ops/providers/risk/pause", { key, body: { reason: "x" } }), 404, "not-found");

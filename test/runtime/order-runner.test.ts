@@ -296,3 +296,30 @@ describe("Whatever fails, dies, is doubled or comes late", () => {
     );
   });
 });
+
+describe("What a breaker is told of a call", () => {
+  async function told(behaviour: Behaviour): Promise<World["reports"]> {
+    const world = new World();
+    world.behaviour = ({ step }) => (step === "authorize" ? behaviour : "succeed");
+    world.place(placedOrder());
+    await world.hint();
+    await ringUntilQuiet(world);
+    return world.reports.filter(({ account }) => account === "shop/payment");
+  }
+
+  it.each(["succeed", "refuse", "poison"] as const)("is that the provider works, when it answers with %s", async (behaviour) => {
+    const reports = await told(behaviour);
+    expect(reports.length).toBeGreaterThan(0);
+    expect(reports.every(({ worked, usedUp }) => worked && !usedUp)).toBe(true);
+  });
+
+  it.each(["fail_before_effect", "fail_after_effect", "answer_late"] as const)(
+    "is that it failed (%s), and which failure was the last",
+    async (behaviour) => {
+      const reports = (await told(behaviour)).filter(({ worked }) => !worked);
+      expect(reports.length).toBeGreaterThan(0);
+      expect(reports.slice(0, 7).every(({ usedUp }) => !usedUp)).toBe(true);
+      if (behaviour === "fail_before_effect") expect(reports.map(({ usedUp }) => usedUp)).toEqual([...Array(7).fill(false), true]);
+    },
+  );
+});

@@ -125,9 +125,12 @@ export class Actors {
     return [...this.#actors.values()].flatMap(({ state }) => (state ? [state] : []));
   }
 
-  /** The order as its journal has it, whatever its process believes; null until it was placed. */
-  stateOf(orderId: string): OrderState | null {
-    return this.#actors.get(orderId)?.state ?? null;
+  /** The version of the profile that an order's first row pins; null until it was placed. The fold is not asked: it may be at fault. */
+  pinnedProfileOf(orderId: string): number | null {
+    const [first] = this.#actors.get(orderId)?.journal ?? [];
+    if (first === undefined) return null;
+    const [placed] = Commit.parse(JSON.parse(first)).events;
+    return placed?.type === "OrderPlaced" ? (placed.profile?.version ?? 0) : 0;
   }
 
   /** Whether no process is at work. */

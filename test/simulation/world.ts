@@ -275,9 +275,8 @@ class World {
 
   /** An order calls the providers of the profile that its journal pins, and of no other. */
   #follows(orderId: string, profile: number): Violation | null {
-    const state = this.#actors.stateOf(orderId);
-    const pinned = state?.profile?.version ?? 0;
-    if (state === null || pinned === profile) return null;
+    const pinned = this.#actors.pinnedProfileOf(orderId);
+    if (pinned === null || pinned === profile) return null;
     return {
       law: 8,
       subject: orderId,

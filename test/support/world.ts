@@ -7,6 +7,7 @@ import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
 import { LANES } from "../../src/contract/lanes.ts";
 import type { DeadLetter, OrderChanged } from "../../src/contract/messages.ts";
 import type { Step } from "../../src/contract/order.ts";
+import type { CalledAccount, CallResult } from "../../src/domain/breaker.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
 import { type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";
@@ -36,6 +37,8 @@ export class World {
   historyReads = 0;
   /** When the oldest message in the order's lane was sent; null for an empty lane. */
   oldestInLane: number | null = null;
+  /** What breakers were told of calls. */
+  readonly reports: (CalledAccount & CallResult)[] = [];
   readonly published: OrderChanged[] = [];
   readonly deadLetters: DeadLetter[] = [];
   /** Keys that took effect, per step, in order. */
@@ -129,7 +132,7 @@ export class World {
         fulfilment: (call) => this.#call(call),
         notification: (call) => this.#call(call),
       }),
-      breakers: { admit: async () => ({ admitted: true }), report: () => {} },
+      breakers: { admit: async () => ({ admitted: true }), report: (called, result) => void this.reports.push({ ...called, ...result }) },
       publish: async (change) => {
         this.published.push(change);
         this.historyVersion = Math.max(this.historyVersion, change.order.version);
