@@ -55,6 +55,8 @@ interface Document {
 
 export interface Contract {
   readonly routes: readonly Route[];
+  /** The schemas that others refer to by name. */
+  readonly schemas: Readonly<Record<string, Schema>>;
   /** Values that fit a schema, as far as the document tells what fits. */
   valid(schema: Schema): fc.Arbitrary<unknown>;
 }
@@ -71,7 +73,7 @@ export async function readContract(): Promise<Contract> {
       statuses: Object.keys(responses).map(Number),
     })),
   );
-  return { routes, valid: (schema) => validValue(schema, components.schemas) };
+  return { routes, schemas: components.schemas, valid: (schema) => validValue(schema, components.schemas) };
 }
 
 /** Lists are kept short: long ones are a property of their own. */
