@@ -92,12 +92,17 @@ export const FIRST_PRIORITY: Priority = (LANES_BY_RANK[0] as Lane).priority;
 /** The producers of the lanes' queues, by the names of their bindings. */
 export type LaneQueues<Message> = { readonly [Name in Priority as (typeof TABLE)[Name]["binding"]]: Message };
 
-const duration = z.int().min(SECOND);
+/** A lane that is given less than a second only spins; one that is given more than a day has lost sight of its orders. */
+const DAY = 24 * 60 * MINUTE;
+const duration = z.int().min(SECOND, "must be at least a second (1000)").max(DAY, `must be at most a day (${DAY})`);
+
+/** Delays of retries; an order whose steps wait for longer than a day should be in front of a person. */
+const delay = z.int().min(1, "must be at least 1 ms").max(DAY, `must be at most a day (${DAY})`);
 
 /** The numbers of a lane that a deployment or a tenant may set for its own orders. */
 export const LaneOverride = z
   .strictObject({
-    retry: z.strictObject({ maxAttempts: z.int().min(1).max(50), baseMs: z.int().min(1), capMs: z.int().min(1) }).partial(),
+    retry: z.strictObject({ maxAttempts: z.int().min(1).max(50), baseMs: delay, capMs: delay }).partial(),
     stallAfterMs: duration,
     agesAfterMs: duration.meta({ description: "Only for a lane that ages into another." }),
     capacity: z.int().min(1),

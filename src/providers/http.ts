@@ -79,14 +79,16 @@ export function httpLedgerReader({
   };
 }
 
+const headersOf = (tenant: string, token: string | undefined): Record<string, string> => ({
+  "content-type": "application/json",
+  accept: "application/json",
+  "orderline-tenant": tenant,
+  ...(token && { authorization: `Bearer ${token}` }),
+});
+
 function ledgerRequest(base: string, token: string | undefined, { orderId, tenant }: PlacedOrder, signal: AbortSignal): Request {
   const body: LedgerRequest = { orderId, tenant, operation: "ledger" };
-  const headers = {
-    "content-type": "application/json",
-    accept: "application/json",
-    "orderline-tenant": tenant,
-    ...(token && { authorization: `Bearer ${token}` }),
-  };
+  const headers = headersOf(tenant, token);
   return new Request(`${base}/ledger`, { method: "POST", headers, body: JSON.stringify(body), redirect: "manual", signal });
 }
 
@@ -96,17 +98,14 @@ function ledgerRequest(base: string, token: string | undefined, { orderId, tenan
  */
 function build(base: string, token: string | undefined, call: ProviderCall): Request | null {
   const body = JSON.stringify(requestOf(call));
-  const { trace } = call.order;
+  const { tenant, trace } = call.order;
   try {
     return new Request(`${base}/${OPERATIONS[call.step].operation}`, {
       method: "POST",
       headers: {
-        "content-type": "application/json",
-        accept: "application/json",
+        ...headersOf(tenant, token),
         "idempotency-key": call.key,
-        "orderline-tenant": call.order.tenant,
         "orderline-attempt": String(call.attempt),
-        ...(token && { authorization: `Bearer ${token}` }),
         ...(trace && TRACE_ID.test(trace) && { traceparent: traceparent(trace) }),
       },
       body,

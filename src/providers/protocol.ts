@@ -10,7 +10,7 @@ import type { ProviderCall } from "../domain/ports.ts";
 
 const reference = z.string().max(200);
 
-/** One provider may serve many tenants, each with accounts of its own. */
+/** The tenant is also sent as the header `orderline-tenant`, so that one provider can serve many and route by it unread. */
 const order = { orderId: OrderId, tenant: Tenant };
 const money = { amount: Amount, currency: Currency };
 /**
@@ -95,39 +95,40 @@ export const ProviderRefusal = z
 /** The request of a call: what its provider needs to know, and no more. */
 export function requestOf({ step, undoes: keys, order, facts }: ProviderCall): ProviderRequest {
   const { orderId, tenant, total, currency, shipTo, priority, track } = order;
-  const named = { orderId, tenant };
   const money = { amount: total, currency };
   const items = itemsOf(order.lines);
   const authorization = facts.authorize?.reference;
   const undoes = [...keys];
   switch (step) {
     case "authorize":
-      return { operation: "authorize", ...named, ...money, payment: { token: order.payment.token }, customerId: order.customer.id };
+      return { operation: "authorize", orderId, tenant, ...money, payment: { token: order.payment.token }, customerId: order.customer.id };
     case "capture":
-      return { operation: "capture", ...named, ...money, authorization };
+      return { operation: "capture", orderId, tenant, ...money, authorization };
     case "void":
-      return { operation: "void", ...named, ...money, undoes, authorization };
+      return { operation: "void", orderId, tenant, ...money, undoes, authorization };
     case "refund":
       return {
         operation: "refund",
-        ...named,
+        orderId,
+        tenant,
         ...money,
         undoes,
         authorization,
         capture: facts.capture?.reference,
       };
     case "reserve":
-      return { operation: "reserve", ...named, items };
+      return { operation: "reserve", orderId, tenant, items };
     case "commit":
-      return { operation: "commit", ...named, items, reservation: facts.reserve?.reference };
+      return { operation: "commit", orderId, tenant, items, reservation: facts.reserve?.reference };
     case "release":
-      return { operation: "release", ...named, items, undoes, reservation: facts.reserve?.reference };
+      return { operation: "release", orderId, tenant, items, undoes, reservation: facts.reserve?.reference };
     case "route":
-      return { operation: "route", ...named, items, shipTo, priority, track };
+      return { operation: "route", orderId, tenant, items, shipTo, priority, track };
     case "unroute":
       return {
         operation: "cancel",
-        ...named,
+        orderId,
+        tenant,
         items,
         shipTo,
         priority,
@@ -138,7 +139,8 @@ export function requestOf({ step, undoes: keys, order, facts }: ProviderCall): P
     case "confirm":
       return {
         operation: "send",
-        ...named,
+        orderId,
+        tenant,
         template: "order_confirmed",
         customer: { name: order.customer.name, email: order.customer.email },
         reference: order.reference,

@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { tenantActor } from "../../src/actors/addresses.ts";
 import { HOLD_MS } from "../../src/domain/progress.ts";
 import { runCron } from "../../src/ops/cron.ts";
 import { rangesAt, sweep } from "../../src/ops/sweeper.ts";
@@ -51,6 +52,27 @@ describe("A sweep", { timeout: 30_000 }, () => {
     expect(await sweep(env, { tenant: "sweep-lost" })).toMatchObject({ checked: 1, alarmLost: 1, healthy: 0 });
     expect(warn).toHaveBeenCalledWith("sweep.found", expect.objectContaining({ orderId, tenant: "sweep-lost", found: "alarm_lost" }));
     await expect.poll(async () => (await stateOf("sweep-lost", orderId)).status, { timeout: 15_000 }).toBe("confirmed");
+  });
+
+  it("looks on the tracks of every version of a tenant's profile, since orders keep the one that they were accepted under", async () => {
+    const tenant = "sweep-tracks";
+    const version = (name: string, budgetMs: number) => ({
+      profile: { tracks: { [name]: { firstStageWithinMs: budgetMs, stages: [{ name: "delivered", budgetMs: 0 }] } } },
+      by: "ada",
+      reason: "a test",
+      ifVersion: null,
+    });
+    await tenantActor(env, tenant).put(version("cake", 60 * MINUTE));
+    await tenantActor(env, tenant).put(version("bread", 5 * MINUTE));
+    const shownOn = async (track: string, ageMs: number) => {
+      const orderId = await placeOrder(tenant);
+      await aged(tenant, orderId, ageMs);
+      await env.HISTORY.prepare("UPDATE orders SET status = 'confirmed', track = ? WHERE order_id = ?").bind(track, orderId).run();
+    };
+    await shownOn("cake", 70 * MINUTE);
+    await shownOn("cake", 30 * MINUTE);
+    await shownOn("bread", 10 * MINUTE);
+    expect(await sweep(env, { tenant })).toMatchObject({ checked: 2 });
   });
 
   it("replaces an alarm that is long overdue and never went off", async () => {

@@ -84,12 +84,17 @@ describe("A request", () => {
     expect(Object.fromEntries(request.headers)).toMatchObject({
       "idempotency-key": call.key,
       "orderline-attempt": "3",
-      "orderline-tenant": call.order.tenant,
+      "orderline-tenant": "acme",
       authorization: "Bearer secret",
       "content-type": "application/json",
       traceparent: expect.stringMatching(new RegExp(`^00-${trace}-[0-9a-f]{16}-01$`)),
     });
-    expect(await request.json()).toMatchObject({ operation: "cancel", undoes: [`${call.order.orderId}:route`], route: "ship_1" });
+    expect(await request.json()).toMatchObject({
+      operation: "cancel",
+      tenant: "acme",
+      undoes: [`${call.order.orderId}:route`],
+      route: "ship_1",
+    });
   });
 
   it("carries only what the operation needs", async () => {
@@ -100,7 +105,7 @@ describe("A request", () => {
     expect(await requests[0]?.json()).toEqual({
       operation: "authorize",
       orderId: order.orderId,
-      tenant: order.tenant,
+      tenant: "acme",
       amount: 2_550,
       currency: "GBP",
       payment: { token: "tok_visa" },
@@ -109,7 +114,7 @@ describe("A request", () => {
     expect(await requests[1]?.json()).toEqual({
       operation: "reserve",
       orderId: order.orderId,
-      tenant: order.tenant,
+      tenant: "acme",
       items: [
         { sku: "85123A", quantity: 8 },
         { sku: "71053", quantity: 2 },

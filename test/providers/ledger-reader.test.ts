@@ -35,7 +35,7 @@ describe("A provider's ledger", () => {
     expect(await httpLedgerReader({ url: `${server.url}/notification` })(asked)).toEqual({ outcome: "read", effects: [] });
   });
 
-  it("are asked for by id, with the token and nothing of the customer's", async () => {
+  it("are asked for by id and tenant, with the token and nothing of the customer's", async () => {
     let seen = "";
     const reader = httpLedgerReader({
       url: "https://provider.test/pay/",
