@@ -8,7 +8,7 @@ import type { PinnedProfile } from "../contract/profile.ts";
 import type { LedgerReader, LedgerReaders, Provider, Providers } from "../domain/ports.ts";
 import { failed } from "./answers.ts";
 import { emailProvider } from "./email.ts";
-import { httpLedgerReader, httpProvider } from "./http.ts";
+import { type HttpProviderOptions, httpLedgerReader, httpProvider } from "./http.ts";
 import { inventoryLedgerReader, inventoryProvider, type SkuRecord, type StockOf } from "./inventory.ts";
 import { riskProvider, type VelocityOf } from "./risk.ts";
 import { noLedger, sandbox, sandboxFaultsFrom } from "./sandbox.ts";
@@ -40,11 +40,7 @@ export function providersFrom(
   const faults = sandboxFaultsFrom(env.SANDBOX_FAULTS);
   const { sender = env.CONFIRMATION_FROM, displayName } = profile ?? {};
   const from = displayName === undefined ? sender : { email: sender, name: displayName };
-  const provider = (port: ProviderName, embedded: () => Provider): Provider => {
-    const remote = remoteOf(env, profile, port);
-    if (remote === null) return embedded();
-    return "flaw" in remote ? async () => failed("poison", remote.flaw) : httpProvider(remote);
-  };
+  const provider = (port: ProviderName, embedded: () => Provider): Provider => adapterOf(env, profile, port)?.provider ?? embedded();
   return {
     risk: riskProvider(velocityOf, { risk: profile?.risk }),
     payment: provider("payment", () => sandbox("payment", { faults: faults.payment })),
@@ -56,13 +52,7 @@ export function providersFrom(
 
 /** Reads the ledger of each port; `noLedger` where the provider keeps none. */
 export function ledgerReadersFrom(env: ProviderBindings, profile: PinnedProfile | null, stockOf: StockOf<SkuRecord>): LedgerReaders {
-  const reader = (port: ProviderName, embedded: LedgerReader): LedgerReader => {
-    const remote = remoteOf(env, profile, port);
-    if (remote === null) return embedded;
-    if ("flaw" in remote) return async () => ({ outcome: "unanswered", detail: remote.flaw });
-    const { url, token } = remote;
-    return httpLedgerReader({ url, token });
-  };
+  const reader = (port: ProviderName, embedded: LedgerReader): LedgerReader => adapterOf(env, profile, port)?.ledger ?? embedded;
   return {
     payment: reader("payment", noLedger),
     inventory: reader("inventory", inventoryLedgerReader(stockOf)),
@@ -71,10 +61,11 @@ export function ledgerReadersFrom(env: ProviderBindings, profile: PinnedProfile 
   };
 }
 
-/** A company's own system, or why it cannot be called. */
-type Remote =
-  | { readonly url: string; readonly token?: string | undefined; readonly timeoutMs?: number | undefined }
-  | { readonly flaw: string };
+/** Carries a port out, and tells what it has done. */
+interface Adapter {
+  readonly provider: Provider;
+  readonly ledger: LedgerReader;
+}
 
 /** The variable that holds a port's address and the secret that holds its token, where the deployment decides. */
 const BINDINGS = {
@@ -84,8 +75,8 @@ const BINDINGS = {
   notification: ["NOTIFICATION_URL", "NOTIFICATION_TOKEN"],
 } as const satisfies Record<ProviderName, readonly [keyof ProviderBindings, keyof ProviderBindings]>;
 
-/** Null for the embedded adapter. A secret is looked up by its name with each order's run and never kept. */
-function remoteOf(env: ProviderBindings, profile: PinnedProfile | null, port: ProviderName): Remote | null {
+/** Null for the embedded adapter. A secret is looked up by its name when an order is loaded, and never kept. */
+function adapterOf(env: ProviderBindings, profile: PinnedProfile | null, port: ProviderName): Adapter | null {
   const choice = profile?.providers?.[port] ?? { adapter: "deployment" };
   switch (choice.adapter) {
     case "embedded":
@@ -93,14 +84,26 @@ function remoteOf(env: ProviderBindings, profile: PinnedProfile | null, port: Pr
     case "deployment": {
       const [address, secret] = BINDINGS[port];
       const url = env[address];
-      return url ? { url, token: env[secret] } : null;
+      return url ? overHttp({ url, token: env[secret] }) : null;
     }
     case "http": {
       const { url, secret, timeoutMs } = choice;
-      if (secret === undefined) return { url, timeoutMs };
+      if (secret === undefined) return overHttp({ url, timeoutMs });
       const token = (env as unknown as Readonly<Record<string, unknown>>)[secret];
       // Called without it, a provider would answer as to a stranger; what it says of that is nobody's outage.
-      return typeof token === "string" ? { url, token, timeoutMs } : { flaw: `the deployment has no secret ${secret}` };
+      return typeof token === "string" ? overHttp({ url, token, timeoutMs }) : broken(`the deployment has no secret ${secret}`);
     }
   }
 }
+
+/** The time for a call is not the time for a ledger, which has one of its own. */
+const overHttp = ({ url, token, timeoutMs }: HttpProviderOptions): Adapter => ({
+  provider: httpProvider({ url, token, timeoutMs }),
+  ledger: httpLedgerReader({ url, token }),
+});
+
+/** An adapter that cannot be called as the deployment is: orders are parked until that is mended. */
+const broken = (detail: string): Adapter => ({
+  provider: async () => failed("poison", detail),
+  ledger: async () => ({ outcome: "unanswered", detail }),
+});
