@@ -86,25 +86,21 @@ const breaker = BreakerSettings.optional();
 
 /** Who carries out a port. `deployment`: whoever the deployment's variables name, and the embedded one when they name nobody. */
 export const ProviderChoice = z
-  .discriminatedUnion(
-    "adapter",
-    [
-      z.strictObject({ adapter: z.literal("deployment"), breaker }),
-      z.strictObject({ adapter: z.literal("embedded"), breaker }),
-      z.strictObject({
-        adapter: z.literal("http"),
-        url: ProviderUrl,
-        secret: SecretName.optional(),
-        timeoutMs: z
-          .int()
-          .min(TIMEOUT_MS.least, `must be at least ${TIMEOUT_MS.least} ms`)
-          .max(TIMEOUT_MS.most, `must be at most ${TIMEOUT_MS.most} ms: nobody listens for longer`)
-          .optional(),
-        breaker,
-      }),
-    ],
-    { error: "must name an adapter: deployment, embedded or http" },
-  )
+  .discriminatedUnion("adapter", [
+    z.strictObject({ adapter: z.literal("deployment"), breaker }),
+    z.strictObject({ adapter: z.literal("embedded"), breaker }),
+    z.strictObject({
+      adapter: z.literal("http"),
+      url: ProviderUrl,
+      secret: SecretName.optional(),
+      timeoutMs: z
+        .int()
+        .min(TIMEOUT_MS.least, `must be at least ${TIMEOUT_MS.least} ms`)
+        .max(TIMEOUT_MS.most, `must be at most ${TIMEOUT_MS.most} ms: nobody listens for longer`)
+        .optional(),
+      breaker,
+    }),
+  ])
   .meta({ id: "ProviderChoice" });
 export type ProviderChoice = z.infer<typeof ProviderChoice>;
 

@@ -106,7 +106,7 @@ describe("A tenant's profile", () => {
   );
 
   it("says which adapters there are", () => {
-    expect(payment({ adapter: "stripe" })).toEqual({ "/providers/payment/adapter": "must name an adapter: deployment, embedded or http" });
+    expect(payment({ adapter: "stripe" })).toEqual({ "/providers/payment/adapter": "must be one of deployment, embedded, http" });
     expect(Object.keys(payment({ adapter: "embedded", url: "https://pay.example" }))).toEqual(["/providers/payment/url"]);
   });
 });
