@@ -1,51 +1,21 @@
 /** The HTTP face: what every request passes through, and which resource answers what. */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
-import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
-import { OrderId } from "../contract/primitives.ts";
 import { problem } from "../contract/problems.ts";
-import { now } from "../platform/ambient.ts";
-import { excerpt, log } from "../platform/log.ts";
+import { excerpt } from "../platform/log.ts";
 import { authenticated } from "./authentication.ts";
 import type { HttpEnv } from "./context.ts";
-import { jsonOnly } from "./json-body.ts";
+import { jsonOnly, limited } from "./json-body.ts";
 import { knownMethods } from "./methods.ts";
 import { ops } from "./ops.ts";
 import { orders } from "./orders/index.ts";
-import { pathTemplateOf } from "./path-template.ts";
 import { respond, unexpected } from "./problem.ts";
 import { quarantine } from "./quarantine.ts";
+import { logged, pathTemplateOf } from "./request-log.ts";
 import { stats } from "./stats.ts";
 import { stock } from "./stock.ts";
 import { tenants } from "./tenants.ts";
-import { traceIdOf } from "./trace.ts";
-
-/** A thousand lines with long descriptions fit; a batch of a hundred ordinary orders does, too. */
-const MAX_BODY_BYTES = 1024 * 1024;
-
-/** One line per request; a log line costs more than most of what it tells of. */
-const logged = createMiddleware<HttpEnv>(async (c, next) => {
-  const startedAt = now();
-  c.set("trace", traceIdOf(c.req.raw.headers));
-  await next();
-  log.info(c.var.event ?? "http.request", {
-    orderId: OrderId.safeParse(c.req.param("id")).data,
-    ...c.var.about,
-    method: c.req.method,
-    path: pathTemplateOf(c),
-    status: c.res.status,
-    durationMs: now() - startedAt,
-    tenant: c.var.caller?.tenant,
-    trace: c.var.trace,
-  });
-});
-
-const limited = bodyLimit({
-  maxSize: MAX_BODY_BYTES,
-  onError: (c) => respond(c, problem("body-too-large", `a body has at most ${MAX_BODY_BYTES} bytes`, { maxBytes: MAX_BODY_BYTES })),
-});
 
 export const app = new OpenAPIHono<HttpEnv>();
 

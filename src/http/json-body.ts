@@ -1,4 +1,5 @@
 /** What a body must be before anybody reads it: JSON, in UTF-8, as it is. */
+import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { problem } from "../contract/problems.ts";
 import type { HttpEnv } from "./context.ts";
@@ -37,4 +38,13 @@ export const jsonOnly = createMiddleware<HttpEnv>(async (c, next) => {
     });
   if (!isUtf8(await c.req.arrayBuffer())) return respond(c, problem("malformed-json", "the body is not UTF-8"));
   return next();
+});
+
+/** A thousand lines with long descriptions fit; a batch of a hundred ordinary orders does, too. */
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** A body beyond the limit is refused before all of it is read. */
+export const limited = bodyLimit({
+  maxSize: MAX_BODY_BYTES,
+  onError: (c) => respond(c, problem("body-too-large", `a body has at most ${MAX_BODY_BYTES} bytes`, { maxBytes: MAX_BODY_BYTES })),
 });

@@ -116,6 +116,18 @@ const TAKING_WORDS = [
 ];
 
 describe("The log", () => {
+  it.each([
+    [`/v1/orders/${EMAIL}`, "/v1/orders/{id}"],
+    [`/v1/orders/${EMAIL}/events`, "/v1/orders/{id}/events"],
+    [`/v1/stock/${EMAIL}`, "/v1/stock/{sku}"],
+    [`/v1/customers/${EMAIL}`, "(unknown)"],
+    [`/${EMAIL}`, "(unknown)"],
+    ["/healthz", "/healthz"],
+  ])("tells %s as %s", async (path, template) => {
+    await (await get(path, key)).text();
+    expect(JSON.parse(lines.at(-1) ?? "")).toMatchObject({ event: "http.request", path: template });
+  });
+
   it("holds nothing that a request said of a person, on any route", { timeout: 2 * TEST_TIMEOUT_MS }, async () => {
     const park = () =>
       parkOrder(TENANT, undefined, {
