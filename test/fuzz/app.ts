@@ -74,6 +74,9 @@ export const post = async (path: string, key: string, body: string | Uint8Array,
 export const get = async (path: string, key: string): Promise<Response> =>
   (await send({ method: "GET", path, headers: [["authorization", `Bearer ${key}`]] })) as Response;
 
+/** How zod tells what is wrong, when nobody says it better. */
+const LIBRARY_WORDS = /Invalid (?:input|option|string|ISO|email)|Unrecognized key|Too (?:small|big)|expected \w+, received|does not fit"/;
+
 /** No answer is our fault, and every refusal is a problem (RFC 9457) that tells its own status. Answers what was in it. */
 export async function expectHonest(response: Response, method = "POST"): Promise<unknown> {
   if (response.webSocket) {
@@ -85,6 +88,7 @@ export async function expectHonest(response: Response, method = "POST"): Promise
   expect(response.status, text).toBeLessThan(500);
   if (response.status < 400) return text === "" ? undefined : JSON.parse(text);
   expect(response.headers.get("content-type")).toBe("application/problem+json");
+  expect(text, "in our own words, not in those of the schema library").not.toMatch(LIBRARY_WORDS);
   if (method === "HEAD") return undefined;
   const problem = JSON.parse(text) as Problem;
   expect(problem).toMatchObject({
