@@ -8,10 +8,11 @@ import type { StatsSnapshot } from "../../src/contract/stats.ts";
 
 /**
  * `subject` is the order or the thing that the evidence is about. Law 7: a call threw, which only bugs do. Law 8: what stops a
- * tenant's calls is its own. Law 9: an order calls the providers of the profile that it was accepted under.
+ * tenant's calls is its own. Law 2 includes that an order calls the providers of the profile that it was accepted under, since
+ * another provider knows none of its keys.
  */
 export interface Violation {
-  readonly law: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+  readonly law: 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
   readonly subject: string;
   readonly evidence: string;
 }

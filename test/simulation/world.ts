@@ -278,7 +278,7 @@ class World {
     const pinned = this.#actors.pinnedProfileOf(orderId);
     if (pinned === null || pinned === profile) return null;
     return {
-      law: 9,
+      law: 2,
       subject: orderId,
       evidence: `was accepted under version ${pinned} of its profile and calls a provider of version ${profile}`,
     };
