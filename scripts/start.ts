@@ -48,12 +48,15 @@ async function main(argv: readonly string[]): Promise<number> {
   console.log("Orderline is starting ...");
   const persist = flags["persist-to"] === undefined ? [] : ["--persist-to", flags["persist-to"]];
   const digest = createHash("sha256").update(DEVELOPMENT_KEY).digest("hex");
-  const prepared = await Promise.all([
-    prepare("the history", ["d1", "migrations", "apply", "HISTORY", "--local", ...persist]),
-    prepare("the development key", ["kv", "key", "put", digest, JSON.stringify(RECORD), "--binding", "API_KEYS", "--local", ...persist]),
-  ]);
+  // One after the other: both open the same local store, and the second to come finds it locked.
+  const prepared =
+    (await prepare("the history", ["d1", "migrations", "apply", "HISTORY", "--local", ...persist])) &&
+    (await prepare("the development key", [
+      ...["kv", "key", "put", digest, JSON.stringify(RECORD)],
+      ...["--binding", "API_KEYS", "--local", ...persist],
+    ]));
   if (ending) return 0;
-  return prepared.every((done) => done) ? serve(flags) : 1;
+  return prepared ? serve(flags) : 1;
 }
 
 /** Runs a command of wrangler to its end; its output is shown only when it fails. */
