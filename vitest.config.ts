@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     // The Worker logs a line per request and order; only a failing test needs to show them.
     silent: "passed-only",
+    // An actor may log after the last test of its file, when the runner has closed its ear: that is no failure of a test.
+    onUnhandledError: ({ name, message }) => !(name === "EnvironmentTeardownError" && message.includes("onUserConsoleLog")),
     projects: [
       {
         test: {
