@@ -16,8 +16,8 @@ const WAKE_FAILED_MS = 5_000;
 /** The platform deletes an alarm whose sixth retry has failed, so the fifth is not spent on the work that keeps failing. */
 const LAST_RETRY = 5;
 
-/** Those whose methods are metered already. */
-const metered = new WeakSet<object>();
+/** The classes whose methods are metered already, with the names of these methods. */
+const metered = new WeakMap<object, ReadonlySet<string>>();
 
 export abstract class Actor extends DurableObject<Env> {
   protected readonly store: ActorStorage;
@@ -54,20 +54,28 @@ export abstract class Actor extends DurableObject<Env> {
 }
 
 /** On the prototype, but no requests: an alarm is counted by `alarm`, and a socket's message is billed as a twentieth of one. */
-const NO_REQUESTS: readonly string[] = ["constructor", "wake", "webSocketMessage", "webSocketClose", "webSocketError"];
+const NOT_METERED: ReadonlySet<string> = new Set(["constructor", "wake", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"]);
 
 /**
  * Lets every public method of a class count as one request, with all that it adds while it runs or is waited for. They are
  * replaced on the prototype, once per class, because RPC calls no others. One that calls another counts two, so it does not.
+ * The local server hosts a class that it derives from ours, so the methods of all classes up to `Actor` are replaced. A method
+ * that overrides one of them is not counted a second time.
+ * @returns the names of the methods that are metered in this class or in one that it is derived from
  */
-function meterRequests(prototype: Actor): void {
-  if (metered.has(prototype)) return;
-  metered.add(prototype);
+function meterRequests(prototype: object): ReadonlySet<string> {
+  if (prototype === Actor.prototype) return NOT_METERED;
+  const known = metered.get(prototype);
+  if (known) return known;
+  const names = new Set(meterRequests(Object.getPrototypeOf(prototype)));
   for (const [name, { value: method, ...attributes }] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-    if (typeof method !== "function" || NO_REQUESTS.includes(name)) continue;
+    if (typeof method !== "function" || names.has(name)) continue;
     function request(this: { readonly meter: Meter }, ...args: unknown[]): unknown {
       return this.meter.request(() => method.apply(this, args));
     }
     Object.defineProperty(prototype, name, { ...attributes, value: request });
+    names.add(name);
   }
+  metered.set(prototype, names);
+  return names;
 }
