@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { decimalNumber, EXIT_USAGE, flagsFrom, refusal, wholeNumber } from "../scripts/flags.ts";
+import { decimalNumber, wholeNumber, withFlags } from "../scripts/flags.ts";
 import { compare } from "./compare.ts";
 import { countUnits } from "./count.ts";
 import { orderSource } from "./orders.ts";
@@ -41,20 +41,10 @@ type Options = z.infer<typeof Options>;
 /** What ends the process also ends its servers: see `server.ts`. */
 for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) process.on(signal, () => process.exit(code));
 
-process.exit(await main(process.argv.slice(2)));
+process.exit(await withFlags(process.argv.slice(2), Options, USAGE, main));
 
 /** @returns the exit code */
-async function main(argv: string[]): Promise<number> {
-  const parsed = flagsFrom(argv, Options);
-  if (parsed === "help") {
-    console.log(USAGE);
-    return 0;
-  }
-  if ("problems" in parsed) {
-    console.error(refusal(parsed.problems, USAGE));
-    return EXIT_USAGE;
-  }
-  const { flags: options } = parsed;
+async function main(options: Options): Promise<number> {
   try {
     const measured = await measure(options);
     console.log(options.json ? toJson(measured) : toMarkdown(measured));

@@ -8,7 +8,7 @@ import { Options, USAGE } from "./deploy/args.ts";
 import { type Cloudflare, CloudflareError, connect } from "./deploy/cloudflare.ts";
 import { type Config, placeholders, readConfig, resolve, variables, writeConfig } from "./deploy/config.ts";
 import { KEY_STORE, makeKey } from "./deploy/keys.ts";
-import { EXIT_USAGE, flagsFrom, refusal } from "./flags.ts";
+import { withFlags } from "./flags.ts";
 import { environment, ROOT, runWrangler } from "./wrangler.ts";
 
 /** Wide enough for the name of every step. */
@@ -16,20 +16,10 @@ const STEP_WIDTH = 12;
 
 class WranglerFailed extends Error {}
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await withFlags(process.argv.slice(2), Options, USAGE, main);
 
 /** @returns the exit code */
-async function main(argv: readonly string[]): Promise<number> {
-  const parsed = flagsFrom(argv, Options);
-  if (parsed === "help") {
-    console.log(USAGE);
-    return 0;
-  }
-  if ("problems" in parsed) {
-    console.error(refusal(parsed.problems, USAGE));
-    return EXIT_USAGE;
-  }
-  const { flags } = parsed;
+async function main(flags: Options): Promise<number> {
   if (flags["dry-run"]) return dryRun(flags);
   const config = readConfig();
   const unset = placeholders(config, variables(flags.var));

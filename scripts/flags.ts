@@ -1,6 +1,6 @@
 /**
  * The flags of a command: what they may be, told by a schema, and what is wrong with them in words that help whoever typed them.
- * It never prints and never ends the process; `refusal` makes the text that goes with exit code 2.
+ * It never ends the process: a command's exit code is its answer.
  */
 import { parseArgs } from "node:util";
 import { z } from "zod";
@@ -32,6 +32,28 @@ export function flagsFrom<Shape extends z.ZodObject>(
 
 /** What a command prints when its flags make no sense: the problems, then how it is used. */
 export const refusal = (problems: readonly string[], usage: string): string => `${problems.join("\n")}\n\n${usage.trimEnd()}`;
+
+/**
+ * Runs a command by its flags, or prints its usage when that is asked for, or what is wrong with the flags.
+ * @returns the exit code: the command's own, 0 for the usage, `EXIT_USAGE` for flags that make no sense
+ */
+export async function withFlags<Shape extends z.ZodObject>(
+  argv: readonly string[],
+  shape: Shape,
+  usage: string,
+  command: (flags: z.output<Shape>) => number | Promise<number>,
+): Promise<number> {
+  const parsed = flagsFrom(argv, shape);
+  if (parsed === "help") {
+    console.log(usage);
+    return 0;
+  }
+  if ("problems" in parsed) {
+    console.error(refusal(parsed.problems, usage));
+    return EXIT_USAGE;
+  }
+  return command(parsed.flags);
+}
 
 /** A whole number within bounds. */
 export const wholeNumber = (least: number, most: number) => {

@@ -4,7 +4,7 @@ import { KeyRecord, Scope } from "../src/tenants/keys.ts";
 import { CloudflareError, connect } from "./deploy/cloudflare.ts";
 import { readConfig, titleOf } from "./deploy/config.ts";
 import { KEY_STORE, makeKey } from "./deploy/keys.ts";
-import { EXIT_USAGE, flagsFrom, refusal } from "./flags.ts";
+import { withFlags } from "./flags.ts";
 
 const USAGE = `Makes an API key of the deployed Orderline and shows it once; only its digest is stored.
 
@@ -31,20 +31,10 @@ function as(schema: z.ZodType, problem: string) {
   return z.string().refine((value) => schema.safeParse(value).success, problem);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await withFlags(process.argv.slice(2), Flags, USAGE, main);
 
 /** @returns the exit code */
-async function main(argv: readonly string[]): Promise<number> {
-  const parsed = flagsFrom(argv, Flags);
-  if (parsed === "help") {
-    console.log(USAGE);
-    return 0;
-  }
-  if ("problems" in parsed) {
-    console.error(refusal(parsed.problems, USAGE));
-    return EXIT_USAGE;
-  }
-  const { tenant, name, scope, expires } = parsed.flags;
+async function main({ tenant, name, scope, expires }: z.output<typeof Flags>): Promise<number> {
   const about = { tenant, name, scopes: [...new Set(scope)], ...(expires !== undefined && { expiresAt: expires }) };
   try {
     const cloudflare = await connect(process.env);

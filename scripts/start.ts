@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { KeyRecord, Scope } from "../src/tenants/keys.ts";
 import { DEVELOPMENT_KEY } from "./dev-key.ts";
-import { EXIT_USAGE, flagsFrom, refusal } from "./flags.ts";
+import { withFlags } from "./flags.ts";
 import { forWrangler, Options, USAGE } from "./start/args.ts";
 import { greeting } from "./start/greeting.ts";
 import { Narrator, readyUrl } from "./start/narrator.ts";
@@ -26,20 +26,10 @@ whenOrphaned(() => void end());
 // A terminal that was closed takes no more lines, which is no reason to leave the server behind.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await withFlags(process.argv.slice(2), Options, USAGE, main);
 
 /** @returns the exit code */
-async function main(argv: readonly string[]): Promise<number> {
-  const parsed = flagsFrom(argv, Options);
-  if (parsed === "help") {
-    console.log(USAGE);
-    return 0;
-  }
-  if ("problems" in parsed) {
-    console.error(refusal(parsed.problems, USAGE));
-    return EXIT_USAGE;
-  }
-  const { flags } = parsed;
+async function main(flags: Options): Promise<number> {
   const unusable = await whyUnusable(flags.port, flags.ip);
   if (unusable !== null) {
     console.error(`${unusable} Choose another one: npm start -- --port ${flags.port === 65_535 ? 8787 : flags.port + 1}`);

@@ -5,7 +5,7 @@
 import { fork } from "node:child_process";
 import { join } from "node:path";
 import { z } from "zod";
-import { EXIT_USAGE, flagsFrom, refusal, wholeNumber } from "../../scripts/flags.ts";
+import { wholeNumber, withFlags } from "../../scripts/flags.ts";
 import { MUTATIONS } from "./mutations.ts";
 import { brokenSeed, type Caught, mutationTable, Summary } from "./report.ts";
 import type { Message, Work } from "./worker.ts";
@@ -43,20 +43,10 @@ const Flags = z.object({
   mutate: z.boolean().default(false),
 });
 
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await withFlags(process.argv.slice(2), Flags, USAGE, main);
 
 /** @returns the exit code */
-async function main(argv: readonly string[]): Promise<number> {
-  const parsed = flagsFrom(argv, Flags);
-  if (parsed === "help") {
-    console.log(USAGE);
-    return 0;
-  }
-  if ("problems" in parsed) {
-    console.error(refusal(parsed.problems, USAGE));
-    return EXIT_USAGE;
-  }
-  const { seeds, start, seed, verbose, mutate: mutating } = parsed.flags;
+async function main({ seeds, start, seed, verbose, mutate: mutating }: z.output<typeof Flags>): Promise<number> {
   if (mutating) return mutate(seeds ?? MUTATION_SEEDS);
   if (seed !== undefined) return replay(seed, verbose);
   return simulate(start, seeds ?? DEFAULT_SEEDS);
