@@ -10,7 +10,8 @@ import type { Step } from "../../src/contract/order.ts";
 import type { CalledAccount, CallResult } from "../../src/domain/breaker.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
-import { type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";
+import { OrderRunner } from "../../src/runtime/order-runner.ts";
+import type { OrderPorts } from "../../src/runtime/ports.ts";
 import { T0 } from "./orders.ts";
 
 /** How the next call of a step goes. */
