@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Step } from "../../src/contract/order.ts";
+import { Step } from "../../src/contract/order.ts";
 import { isAtRest } from "../../src/domain/order.ts";
 import { placedOrder } from "../support/orders.ts";
 import { type Behaviour, World } from "../support/world.ts";
@@ -208,20 +208,6 @@ describe("When an answer comes after the attempt was given up", () => {
   });
 });
 
-const STEPS: readonly Step[] = [
-  "screen",
-  "authorize",
-  "reserve",
-  "route",
-  "capture",
-  "commit",
-  "confirm",
-  "void",
-  "release",
-  "unroute",
-  "refund",
-];
-
 const behaviour = fc.constantFrom<Behaviour>(
   "succeed",
   "refuse",
@@ -233,7 +219,7 @@ const behaviour = fc.constantFrom<Behaviour>(
 );
 /** For each step, how its first attempts go; after them it succeeds. A refusal stands for ever, as a provider's does. */
 const script = fc.record(
-  Object.fromEntries(STEPS.map((step) => [step, fc.array(behaviour, { maxLength: 3 })])) as Record<Step, fc.Arbitrary<Behaviour[]>>,
+  Object.fromEntries(Step.options.map((step) => [step, fc.array(behaviour, { maxLength: 3 })])) as Record<Step, fc.Arbitrary<Behaviour[]>>,
 );
 const action = fc.constantFrom("hint", "hint twice", "late hint", "alarm", "kill", "cancel", "expedite", "place again", "redrive");
 
