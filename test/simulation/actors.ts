@@ -13,8 +13,9 @@ import { apply, attentionOf, fold, isAtRest, type OrderState } from "../../src/d
 import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../src/domain/ports.ts";
 import type { Backlog } from "../../src/domain/routing.ts";
 import { type AdvanceResult, type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";
+import type { Blocked } from "../oracle/evidence.ts";
+import { stranded } from "../oracle/laws/orders.ts";
 import type { Context } from "./context.ts";
-import { type Blocked, stranded } from "./laws.ts";
 
 /** What actors reach of the world around them. */
 export interface Surroundings {

@@ -11,9 +11,9 @@ import type { OrderCommand, Terms } from "../../src/domain/decide.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import { nextStage, trackOf } from "../../src/domain/tracks.ts";
 import { between, chance, type Draw, drawsFor, whole } from "../chaos/random.ts";
+import type { Obeyed, Told } from "../oracle/evidence.ts";
 import type { Actors } from "./actors.ts";
 import type { Context } from "./context.ts";
-import type { Obeyed, Told } from "./laws.ts";
 import { MAGIC, REVIEW_FROM } from "./providers.ts";
 
 const SECOND = 1_000;
@@ -129,7 +129,7 @@ export class People {
   async #command(orderId: string, command: OrderCommand): Promise<void> {
     const result = await this.#insist(() => this.#actors.request(orderId, command.type, (process) => process.command(command)));
     if (!result || result.refusal) return;
-    this.obeyed.push({ orderId, command: command.type });
+    this.obeyed.push({ orderId, command: command.type, version: result.state.version });
     this.#hint(result.state);
   }
 

@@ -19,9 +19,9 @@ import {
 import { OPERATIONS, type ProviderAnswer, type ProviderCall } from "../../src/domain/ports.ts";
 import { CALL_TIMEOUT_MS } from "../../src/domain/progress.ts";
 import { isUndo } from "../../src/domain/saga.ts";
+import type { Effect, Shelf, Stopped } from "../oracle/evidence.ts";
 import type { Caller } from "./actors.ts";
 import type { Context } from "./context.ts";
-import type { Effect, Shelf, Stopped } from "./laws.ts";
 
 /** What a client can write into an order to have it refused, or to have it not understood. */
 export const MAGIC = {
@@ -155,7 +155,7 @@ export class Ledger {
         return refusal(decision.answer.refusal.reason);
       }
       if (decision.answer.outcome === "done") done.push(sku);
-      if (decision.change) this.#record(step, `${key}/${sku}`, order.orderId, quantity);
+      if (decision.change) this.#record(step, key, order.orderId, 0, sku);
     }
     return { outcome: "succeeded", facts: step === "reserve" ? { tracked: done } : {} };
   }
@@ -174,10 +174,10 @@ export class Ledger {
     return decision;
   }
 
-  #record(step: Step, key: string, orderId: string, amount: number): void {
+  #record(step: Step, key: string, orderId: string, amount: number, sku?: string): void {
     const at = this.#context.loop.now;
-    this.effects.push({ orderId, step, key, at, amount });
-    this.#context.loop.trace(orderId, `EFFECT ${step} ${key.slice(orderId.length)}`);
+    this.effects.push({ orderId, step, key, at, amount, sku });
+    this.#context.loop.trace(orderId, `EFFECT ${step} ${key.slice(orderId.length)}${sku === undefined ? "" : `/${sku}`}`);
   }
 
   #account(orderId: string): Account {

@@ -17,12 +17,14 @@ import { log } from "../../src/platform/log.ts";
 import { consumeDeadLetters } from "../../src/queues/dead-letter-consumer.ts";
 import { consumeLane } from "../../src/queues/lane-consumer.ts";
 import { between, chance, drawsFor, whole } from "../chaos/random.ts";
+import { EVERY_LEDGER, type Evidence, type Stopped, standsStill, type Violation } from "../oracle/evidence.ts";
+import { stillParked, unnoticed } from "../oracle/laws/orders.ts";
+import { checkQuiet } from "../oracle/laws.ts";
 import { OTHER_RELEASE, release, sagaWithout } from "../support/sagas.ts";
 import { Actors } from "./actors.ts";
 import { SimulatedBreakers } from "./breakers.ts";
 import { Context, EPOCH } from "./context.ts";
 import type { Faults } from "./faults.ts";
-import { checkQuiet, type Evidence, type Stopped, stillParked, unnoticed, type Violation } from "./laws.ts";
 import { People, STOCKED, TENANTS, tenantOf } from "./people.ts";
 import { Projections } from "./projections.ts";
 import { Ledger, Wire } from "./providers.ts";
@@ -309,13 +311,7 @@ class World {
     if (!this.#projections.receivers.every(({ isUpToDate }) => isUpToDate)) return false;
     return this.#actors
       .states()
-      .every(
-        ({ status, version, order }) =>
-          status !== "accepted" &&
-          status !== "processing" &&
-          status !== "cancelling" &&
-          this.#projections.history.get(order.orderId)?.version === version,
-      );
+      .every(({ status, version, order }) => standsStill(status) && this.#projections.history.get(order.orderId)?.version === version);
   }
 
   #check(laws: (evidence: Evidence) => Violation[]): void {
@@ -325,6 +321,7 @@ class World {
       orders: this.#actors.states().map((state) => ({ ...summarize(state), lines: state.order.lines })),
       unrouted: new Set(this.#actors.states().flatMap(({ order, saga }) => (saga === BEFORE_ROUTING ? [order.orderId] : []))),
       effects: this.#ledger.effects,
+      ledgers: EVERY_LEDGER,
       undoBegan: this.#ledger.undoBegan,
       shelves: this.#ledger.shelves,
       history: [...this.#projections.history.values()],
