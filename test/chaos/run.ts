@@ -273,6 +273,7 @@ class ChaosRun {
   async #verdict({ ms: restMs, views, last }: Rest, projection: Projection): Promise<ChaosResult> {
     const ledger = await this.#providers.ledger();
     const attempts = Object.values(ledger.attempts);
+    // Not seen here: frames of a socket, which other tests watch, and stock of our own, since the provider keeps it.
     const evidence: Evidence = {
       ...projection.evidence,
       ...providersEvidence(ledger),

@@ -1,4 +1,6 @@
 /** The oracle itself: evidence of a good end passes, every kind of contradiction is found, and what is not seen is not judged. */
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { OrderStatus, Step } from "../../src/contract/order.ts";
 import { StatsSnapshot } from "../../src/contract/stats.ts";
@@ -49,6 +51,15 @@ const atProviders = (status: OrderStatus, effects: readonly Effect[]): Evidence 
 const laws = (evidence: Evidence) => checkQuiet(evidence).map(({ law }) => law);
 
 describe("The laws", () => {
+  it("know nothing of the source but its types", () => {
+    const files = ["evidence.ts", "laws.ts", ...globSync("laws/*.ts", { cwd: import.meta.dirname })];
+    expect(files.length).toBeGreaterThan(5);
+    for (const file of files) {
+      const source = readFileSync(join(import.meta.dirname, file), "utf8");
+      expect(source.match(/^import (?!type )[^;]*\/src\/[^;]*;/gm), file).toBeNull();
+    }
+  });
+
   it("have nothing against an empty world", () => {
     expect(laws({ orders: [] })).toEqual([]);
   });

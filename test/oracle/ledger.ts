@@ -16,10 +16,10 @@ type Operation = ProviderRequest["operation"];
 export const MAGIC = {
   declined: "tok_declined",
   captureDeclined: "tok_capture_declined",
-  unreadableToken: "tok_unreadable",
+  unreadableToken: "tok_poison",
   soldOut: "SOLD-OUT",
   unroutable: "UNROUTABLE",
-  unreadableAddress: "UNREADABLE",
+  unreadableAddress: "ROUTE-POISON",
   bounces: "bounce@example.com",
 } as const;
 

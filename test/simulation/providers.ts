@@ -13,7 +13,7 @@ import type { Context } from "./context.ts";
 import type { EmbeddedStock } from "./stock.ts";
 
 /** A postal code for which the routing vendor never answers, whatever else works. */
-export const HANGS = "BLACK-HOLE";
+export const HANGS = "ROUTE-TIMEOUT";
 
 /** Totals from here on are flagged by the screening. */
 export const REVIEW_FROM = 1_000_000;
