@@ -14,8 +14,9 @@ import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../sr
 import type { Backlog } from "../../src/domain/routing.ts";
 import { type AdvanceResult, OrderRunner } from "../../src/runtime/order-runner.ts";
 import type { OrderPorts } from "../../src/runtime/ports.ts";
+import type { Blocked } from "../oracle/evidence.ts";
+import { stranded } from "../oracle/laws/orders.ts";
 import type { Context } from "./context.ts";
-import { type Blocked, stranded } from "./laws.ts";
 
 /** What actors reach of the world around them. */
 export interface Surroundings {

@@ -9,8 +9,8 @@ import { type Contribution, countOrders, emptyTally, mergeTallies, snapshot } fr
 import { type CounterShard, countersProjection } from "../../src/projections/counters/projection.ts";
 import { feed, newestChanges, type Projection } from "../../src/projections/projection.ts";
 import { backoffSeconds } from "../../src/queues/delivery.ts";
+import type { Counted, SeenFrame } from "../oracle/evidence.ts";
 import type { Context } from "./context.ts";
-import type { Counted, SeenFrame } from "./laws.ts";
 
 const D1_MS = [5, 300] as const;
 /** An actor that is asked for counters gives up on D1 after this. */
