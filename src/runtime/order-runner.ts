@@ -104,15 +104,16 @@ export class OrderRunner {
     // A probe is the order's own, whatever its lane: one that was promoted meanwhile tries the provider out all the same.
     const stale = hint.probe === undefined && known.priority !== hint.priority;
     if (stale) return { status: known.status, retryAfterMs: null };
-    const joined = this.isRunning;
+    const waited = this.isRunning;
     await this.#saga.underWay;
-    await this.#saga.run({ kind: "hint", attempt: hint.attempt, probe: hint.probe });
+    const { joined } = await this.#saga.run({ kind: "hint", attempt: hint.attempt, probe: hint.probe });
     const now = this.#ports.clock.now();
     const { state } = this.#record;
     const planned = plan(state, now);
     if (planned.kind === "stuck") await this.#deadLetter(planned.cause);
-    // The hint whose run was joined comes back for the retry; two that came back would double with every doubled delivery.
-    return { status: state.status, retryAfterMs: planned.kind === "wait" && !joined ? Math.max(0, planned.until - now) : null };
+    // Of hints that met, the first comes back for the retry; two that came back would double with every doubled delivery.
+    const comesBack = planned.kind === "wait" && !waited && !joined;
+    return { status: state.status, retryAfterMs: comesBack ? Math.max(0, planned.until - now) : null };
   }
 
   /** Parks the order in front of a person. */

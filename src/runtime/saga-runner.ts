@@ -47,12 +47,14 @@ export class SagaRunner {
     return this.#underWay;
   }
 
-  /** Carries the order as far as it goes now. A run that is under way is joined instead. */
-  async run(trigger: Trigger): Promise<void> {
+  /** Carries the order as far as it goes now. A run that is under way is joined instead. @returns whether one was joined */
+  async run(trigger: Trigger): Promise<{ readonly joined: boolean }> {
+    const joined = this.#underWay !== null;
     this.#underWay ??= this.#run(trigger).finally(() => {
       this.#underWay = null;
     });
     await this.#underWay;
+    return { joined };
   }
 
   async #run(trigger: Trigger): Promise<void> {

@@ -11,10 +11,9 @@ import {
   decideStuck,
   type Outcome,
 } from "../../src/domain/decide.ts";
-import type { OrderState } from "../../src/domain/order.ts";
-import { evolve } from "../../src/domain/order.ts";
+import { attentionOf, evolve, type OrderState, reasonOf } from "../../src/domain/order.ts";
 import type { ProviderAnswer } from "../../src/domain/ports.ts";
-import { HOLD_MS } from "../../src/domain/progress.ts";
+import { HOLD_MS, plan } from "../../src/domain/progress.ts";
 import { accepted, captured, confirmed, failed, firstGroupDone, given, started, stateAfter, succeeded, T0 } from "../support/orders.ts";
 
 const NOW = T0 + 60_000;
@@ -204,9 +203,32 @@ describe("When an undo keeps failing", () => {
       .when((state) => decide(state, { type: "RedriveOrder", by: "ada" }))
       .thenHappens([{ type: "OrderRedriven" }]);
   });
+
+  it("may be cancelled once more, which takes the undo up again", () => {
+    const parked = [
+      ...firstGroupDone(),
+      [{ type: "CancellationRequested", by: "ada" } as const],
+      [started("unroute")],
+      [failed("unroute", 1, null)],
+      [{ type: "OrderQuarantined", cause: { class: "provider_down", step: "unroute", detail: "503" } } as const],
+    ];
+    const decision = decide(stateAfter(...parked), { type: "CancelOrder", by: "ada" });
+    expect(decision).toMatchObject({ events: [{ type: "CancellationRequested" }] });
+    const cancelled = stateAfter(...parked, "events" in decision ? [...decision.events] : []);
+    expect(cancelled).toMatchObject({ status: "cancelling", cause: null });
+    expect(plan(cancelled, cancelled.updatedAt)).toEqual({ kind: "call", steps: ["unroute"] });
+  });
 });
 
 describe("When a parked order is redriven", () => {
+  it("shows no longer why it was parked", () => {
+    const cause = { class: "poison", step: "route", detail: "400" } as const;
+    expect(reasonOf(stateAfter(...parked()))).toBe("route: 400");
+    expect(stateAfter(...parked(), [{ type: "OrderRedriven", by: "ada" }])).toMatchObject({ cause: null });
+    expect(reasonOf(stateAfter(...parked(), [{ type: "OrderRedriven", by: "ada" }]))).toBeNull();
+    expect(stateAfter(...parked()).cause).toEqual(cause);
+  });
+
   const parked = (...events: OrderEvent[]): OrderEvent[][] => [
     ...firstGroupDone(),
     ...events.map((event) => [event]),
@@ -277,6 +299,12 @@ describe("When an order is held", () => {
     given(...held(), [{ type: "OrderApproved", by: "ada" }])
       .when(answered())
       .thenHappens([{ type: "StepStarted", step: "route" }]);
+  });
+
+  it("shows why it is held, and no longer once it is approved or undone", () => {
+    expect(reasonOf(stateAfter(...held()))).toBe("amount");
+    expect(reasonOf(stateAfter(...held(), [{ type: "OrderApproved", by: "ada" }]))).toBeNull();
+    expect(reasonOf(stateAfter(...held(), [{ type: "CancellationRequested", by: "ada" }]))).toBe("requested");
   });
 
   it("is undone when it is rejected", () => {
@@ -382,6 +410,16 @@ describe("When an order is confirmed", () => {
     given(...confirmed(), [{ type: "StageOverran", stage: "confirmed" }])
       .when((state) => decideDeadlines(state, lane, late))
       .thenNothingHappened();
+  });
+
+  it("forgets that a stage took too long once the next is reached, and notices when that one does", () => {
+    const journal = [...confirmed(), [{ type: "StageOverran", stage: "confirmed" } as const]];
+    expect(attentionOf(stateAfter(...journal))).toBe("stage_overran");
+    const picking = [...journal, [{ type: "StageReached", stage: "picking", by: "ada" } as const]];
+    expect(attentionOf(stateAfter(...picking))).toBeNull();
+    given(...picking)
+      .when((state) => decideDeadlines(state, lane, T0 + 48 * 60 * 60_000))
+      .thenHappens([{ type: "StageOverran", stage: "picking" }]);
   });
 
   it("is not parked by a dead letter that comes too late", () =>

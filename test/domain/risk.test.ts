@@ -19,8 +19,16 @@ describe("Risk screening", () => {
 
   it("looks at cards from abroad by what the total is worth, too", () => {
     expect(flagsOf({ ...foreign, currency: "EUR", total: 50_000 })).toEqual(["foreign_card"]);
+    expect(flagsOf({ ...foreign, currency: "EUR", total: 49_999 })).toEqual([]);
+    expect(flagsOf({ ...foreign, shipTo: { country: "GB" }, currency: "EUR", total: 50_000 })).toEqual([]);
+    expect(flagsOf({ shipTo: { country: "FR" }, payment: { token: "tok_visa" }, currency: "EUR", total: 50_000 })).toEqual([]);
     expect(flagsOf({ ...foreign, currency: "JPY", total: 50_000 })).toEqual([]);
     expect(flagsOf({ ...foreign, currency: "JPY", total: 75_000 })).toEqual(["foreign_card"]);
+  });
+
+  it("looks at a customer who orders more often than is normal, and not at the last order that is", () => {
+    expect(screenOrder(placedOrder(), RISK_LIMITS.velocityMax)).toEqual([]);
+    expect(screenOrder(placedOrder(), RISK_LIMITS.velocityMax + 1)).toEqual(["velocity"]);
   });
 
   it("lets no currency pass for which nobody has set limits", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Track } from "../../src/contract/profile.ts";
 import { decide } from "../../src/domain/decide.ts";
-import { nextStage } from "../../src/domain/tracks.ts";
+import { nextStage, stageBudgetMs, TRACKS } from "../../src/domain/tracks.ts";
 import { confirmed, given } from "../support/orders.ts";
 
 const TRACK: Track = {
@@ -32,4 +32,22 @@ describe("A track", () => {
         next: null,
         detail: "the retail track has no stage baking, which the order has reached",
       }));
+});
+
+describe("The embedded tracks", () => {
+  const MINUTES = 60_000;
+
+  it.each([
+    ["retail", { first: 1_440, picking: 1_440, packing: 720, shipped: 14_400, delivered: 0 }],
+    ["bakery", { first: 10, preparation: 20, baking: 90, quality_check: 15, packaging: 20, out_for_delivery: 120, delivered: 0 }],
+  ])("give each stage of %s its time, in minutes", (name, { first, ...budgets }) => {
+    const track = TRACKS[name] as Track;
+    expect(stageBudgetMs(track, null)).toBe(first * MINUTES);
+    expect(track.stages.map((stage) => [stage.name, stageBudgetMs(track, stage.name) / MINUTES])).toEqual(Object.entries(budgets));
+  });
+
+  it("are these two: a track is only ever added to", () => expect(Object.keys(TRACKS)).toEqual(["retail", "bakery"]));
+
+  it("give a stage that they do not know the time of the first one", () =>
+    expect(stageBudgetMs(TRACKS.bakery as Track, "glazing")).toBe(10 * MINUTES));
 });

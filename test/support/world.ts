@@ -6,11 +6,11 @@
 import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
 import { LANES } from "../../src/contract/lanes.ts";
 import type { DeadLetter, OrderChanged } from "../../src/contract/messages.ts";
-import type { Step } from "../../src/contract/order.ts";
-import type { CalledAccount, CallResult } from "../../src/domain/breaker.ts";
+import type { ProviderName, Step } from "../../src/contract/order.ts";
+import { type CalledAccount, type CallResult, portOf } from "../../src/domain/breaker.ts";
 import type { OrderState } from "../../src/domain/order.ts";
-import type { ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
-import { OrderRunner } from "../../src/runtime/order-runner.ts";
+import type { Admission, ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
+import { type AdvanceResult, OrderRunner } from "../../src/runtime/order-runner.ts";
 import type { OrderPorts } from "../../src/runtime/ports.ts";
 import { ProviderLedger } from "../oracle/ledger.ts";
 import { T0 } from "./orders.ts";
@@ -37,8 +37,14 @@ export class World {
   historyVersion = 0;
   /** How often the history was asked. */
   historyReads = 0;
+  /** What happens while the history is being asked. */
+  whileHistoryIsAsked: () => void = () => {};
+  /** Whether the store refuses to write, as a full disk does; the process lives on. */
+  diskIsFull = false;
   /** When the oldest message in the order's lane was sent; null for an empty lane. */
   oldestInLane: number | null = null;
+  /** Whether the breaker of a port lets a call pass. */
+  admit: (port: ProviderName) => Admission = () => ({ admitted: true });
   /** What breakers were told of calls. */
   readonly reports: (CalledAccount & CallResult)[] = [];
   readonly published: OrderChanged[] = [];
@@ -76,8 +82,8 @@ export class World {
   }
 
   /** Delivers a hint and lets every timer that it needs go off. Resolves when the run has ended or died. */
-  async hint(attempt = 1): Promise<void> {
-    await this.#settle(this.process.advance({ priority: this.state.priority, attempt }));
+  async hint(attempt = 1): Promise<AdvanceResult | null> {
+    return this.#settle(this.process.advance({ priority: this.state.priority, attempt }));
   }
 
   /** Moves the clock to the alarm and lets it go off; false when none is armed. */
@@ -90,16 +96,22 @@ export class World {
   }
 
   /** Runs the world until no microtask and no timer is left that `work` could wait for. */
-  async #settle(work: Promise<unknown>): Promise<void> {
+  async #settle<Result>(work: Promise<Result>): Promise<Result | null> {
     let open = true;
-    const ended = () => {
-      open = false;
-    };
-    work.then(ended, ended);
+    let result: Result | null = null;
+    work.then(
+      (answer) => {
+        result = answer;
+        open = false;
+      },
+      () => {
+        open = false;
+      },
+    );
     for (;;) {
       await flushMicrotasks();
       const timer = this.#timers.toSorted((a, b) => a.at - b.at)[0];
-      if (!timer || (!open && timer.at > this.now + LATE_MS)) return;
+      if (!timer || (!open && timer.at > this.now + LATE_MS)) return result;
       this.#timers = this.#timers.filter((other) => other !== timer);
       this.now = Math.max(this.now, timer.at);
       timer.then();
@@ -121,6 +133,7 @@ export class World {
       store: {
         append: (commit) => {
           if (!alive()) throw new Error("a dead process wrote");
+          if (this.diskIsFull) throw new Error("SQLITE_FULL");
           this.journal.push(structuredClone(commit));
         },
         arm: (at) => {
@@ -136,7 +149,10 @@ export class World {
         fulfilment: (call) => this.#call(call),
         notification: (call) => this.#call(call),
       }),
-      breakers: { admit: async () => ({ admitted: true }), report: (called, result) => void this.reports.push({ ...called, ...result }) },
+      breakers: {
+        admit: async ({ account }) => this.admit(portOf(account)),
+        report: (called, result) => void this.reports.push({ ...called, ...result }),
+      },
       publish: async (change) => {
         this.published.push(change);
         this.historyVersion = Math.max(this.historyVersion, change.order.version);
@@ -145,7 +161,9 @@ export class World {
       deadLetter: async (letter) => void this.deadLetters.push(letter),
       historyVersion: async () => {
         this.historyReads++;
-        return this.historyVersion;
+        const shown = this.historyVersion;
+        this.whileHistoryIsAsked();
+        return shown;
       },
       backlog: async () => (this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane }),
       background: (work) => void work.catch(() => {}),

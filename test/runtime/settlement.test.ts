@@ -1,0 +1,112 @@
+/** That projections hear of every change, whatever is lost on the way, and that a look from outside restores what the platform lost. */
+import { describe, expect, it } from "vitest";
+import { SETTLE_AFTER_MS } from "../../src/domain/progress.ts";
+import { placedOrder } from "../support/orders.ts";
+import { World } from "../support/world.ts";
+
+const MINUTE = 60_000;
+
+async function confirmedWorld(): Promise<World> {
+  const world = new World();
+  world.place(placedOrder());
+  await world.hint();
+  return world;
+}
+
+const versions = ({ published }: World) => published.map(({ order }) => order.version);
+
+describe("What changes an order", () => {
+  it("is published: its placing, a command, a run, and a parking, each at the version that it led to", async () => {
+    const world = new World();
+    world.place(placedOrder());
+    expect(versions(world)).toEqual([1]);
+    world.process.command({ type: "ExpediteOrder" });
+    expect(versions(world)).toEqual([1, 2]);
+    world.process.quarantine({ class: "bug", detail: "undeliverable" });
+    expect(versions(world)).toEqual([1, 2, 3]);
+    world.process.command({ type: "RedriveOrder", by: "ada" });
+    await world.hint();
+    expect(versions(world).at(-1)).toBe(world.state.version);
+    expect(world.state.status).toBe("confirmed");
+  });
+
+  it("is told commit by commit, so that a subscriber misses none", async () => {
+    const world = await confirmedWorld();
+    const told = world.published.at(-1)?.commits.map(({ version, events }) => [version, events]);
+    expect(told).toEqual(world.journal.map(({ version, events }) => [version, events.map(({ type }) => type)]));
+  });
+});
+
+describe("An order that asks whether its projections have caught up", () => {
+  it("does not count as settled when it changed while they were asked", async () => {
+    const world = await confirmedWorld();
+    world.whileHistoryIsAsked = () => {
+      world.whileHistoryIsAsked = () => {};
+      world.process.command({ type: "CancelOrder", by: "ada" });
+    };
+    await world.ring();
+    expect(world.state.status).toBe("cancelling");
+    world.historyVersion = 5;
+    const before = world.published.length;
+    for (let alarms = 0; alarms < 5 && world.published.length === before; alarms++) await world.ring();
+    expect(world.published.at(-1)?.order.version).toBe(world.state.version);
+    expect(world.published.length).toBeGreaterThan(before);
+  });
+
+  it("asks once, and is left in peace when they have", async () => {
+    const world = await confirmedWorld();
+    await world.ring();
+    expect(world.historyReads).toBe(1);
+    await world.ring();
+    expect(world.historyReads).toBe(1);
+  });
+});
+
+describe("A look from outside", () => {
+  it("publishes again what the history does not show, once it has had the time to", async () => {
+    const world = await confirmedWorld();
+    const { version } = world.state;
+    world.published.length = 0;
+    world.now += SETTLE_AFTER_MS;
+    expect(world.process.poke(world.alarmAt, version - 1)).toBe("healthy");
+    expect(world.published).toEqual([]);
+    world.now += 1;
+    expect(world.process.poke(world.alarmAt, version - 1)).toBe("history_behind");
+    expect(versions(world)).toEqual([version]);
+  });
+
+  it("publishes nothing when the history shows the newest version", async () => {
+    const world = await confirmedWorld();
+    world.published.length = 0;
+    world.now += 10 * MINUTE;
+    expect(world.process.poke(world.now, world.state.version)).toBe("healthy");
+    expect(world.published).toEqual([]);
+  });
+
+  it.each([
+    ["is not there", () => null],
+    ["is overdue by more than a minute, and will never go off", (now: number) => now - MINUTE - 1],
+  ])("arms the alarm when it %s", async (_, armedAt) => {
+    const world = await confirmedWorld();
+    world.now += 10 * MINUTE;
+    const seen = armedAt(world.now);
+    world.alarmAt = null;
+    expect(world.process.poke(seen, world.state.version)).toBe("alarm_lost");
+    expect(world.alarmAt).not.toBeNull();
+  });
+
+  it("leaves an alarm alone that is a little late", async () => {
+    const world = await confirmedWorld();
+    world.now += 10 * MINUTE;
+    world.alarmAt = null;
+    expect(world.process.poke(world.now - MINUTE, world.state.version)).toBe("healthy");
+    expect(world.alarmAt).toBeNull();
+  });
+
+  it("expects no alarm of an order that is at rest or with a person", () => {
+    const world = new World();
+    world.place(placedOrder());
+    world.process.quarantine({ class: "bug", detail: "undeliverable" });
+    expect(world.process.poke(null, world.state.version)).toBe("healthy");
+  });
+});
