@@ -334,8 +334,15 @@ function differingCounters({ orders: all }: Evidence, { tenant, counters, receiv
   return differences.map((evidence) => ({ law: 4, subject: `counters of ${tenant}`, evidence }));
 }
 
-/** Law 6: each frame follows the one before it, or says that it does not; and the newest one shows the truth. */
+/** Law 6: each frame follows the one before it, or says that it does not; a number stands for one state; and the newest frame shows the truth. */
 function unannouncedGaps({ tenant, receivers, counters }: Counted): Violation[] {
+  const shown = new Map<number, string>();
+  for (const { seq, stats } of receivers.flat()) {
+    const counts = JSON.stringify(stats.byStatus);
+    const known = shown.get(seq) ?? counts;
+    if (known !== counts) return [{ law: 6, subject: `frames of ${tenant}`, evidence: `frame ${seq} is the number of two states` }];
+    shown.set(seq, counts);
+  }
   return receivers.flatMap((frames, index): Violation[] => {
     const subject = `receiver ${index} of ${tenant}`;
     const gaps = frames.flatMap(({ seq, gap }, at): Violation[] => {

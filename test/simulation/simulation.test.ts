@@ -133,6 +133,11 @@ describe("The laws", () => {
     expect(checkQuiet(evidence({ counters: [counted({ receivers: [[frame(1), frame(3, true), frame(4), frame(4)]] })] }))).toEqual([]);
   });
 
+  it("find a number that stands for two states, whoever saw them", () => {
+    const other = { ...frame(1), stats: { ...NOTHING_COUNTED, byStatus: { ...NOTHING_COUNTED.byStatus, held: 1 } } };
+    expect(checkQuiet(evidence({ counters: [counted({ receivers: [[frame(1)], [other, frame(2)]] })] }))).toMatchObject([{ law: 6 }]);
+  });
+
   it("find an order that waits for what another tenant's orders have met, or another's people have stopped", () => {
     const blocked = [{ orderId: "a", tenant: "shop", provider: "payment", since: 100_000 } as const];
     const stop = { tenant: "shop", provider: "payment", at: 99_000, by: "failure" } as const;
