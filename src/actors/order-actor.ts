@@ -23,7 +23,8 @@ import { within } from "../platform/deadline.ts";
 import { type LogFields, log } from "../platform/log.ts";
 import { historyVersion } from "../projections/history/queries.ts";
 import { providersFrom } from "../providers/index.ts";
-import { type AdvanceResult, type CommandResult, type OrderPorts, OrderRunner, type Poked } from "../runtime/order-runner.ts";
+import { type AdvanceResult, type CommandResult, OrderRunner, type Poked } from "../runtime/order-runner.ts";
+import type { OrderPorts } from "../runtime/ports.ts";
 import { Actor } from "./actor.ts";
 import { breakerActor, type OrderAddress, type Placement, type Serves, stockActor, velocityActor } from "./addresses.ts";
 import { breakersFrom } from "./breakers.ts";
@@ -47,8 +48,8 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
    * @param profile what of its tenant's profile goes with it; absent for the embedded default
    */
   async place(order: PlacedOrder, profile?: PinnedProfile): Promise<Placement> {
-    return this.#with(async (process) => {
-      const { outcome, state } = process.place(order, { ...CURRENT_TERMS, profile });
+    return this.#with(async (runner) => {
+      const { outcome, state } = runner.place(order, { ...CURRENT_TERMS, profile });
       return { outcome, placedAt: state.placedAt, priority: state.priority };
     });
   }
@@ -64,12 +65,12 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
 
   /** Carries the order as far as it goes; null when there is no such order. */
   async advance(hint: Parameters<OrderRunner["advance"]>[0]): Promise<AdvanceResult | null> {
-    return this.#with((process) => process.advance(hint));
+    return this.#with((runner) => runner.advance(hint));
   }
 
   /** Carries out a command of the order's own tenant; null when that tenant has no such order. */
   async command(tenant: string, command: OrderCommand): Promise<CommandResult | null> {
-    return this.#with(async (process) => (process.state?.order.tenant === tenant ? process.command(command) : null));
+    return this.#with(async (runner) => (runner.state?.order.tenant === tenant ? runner.command(command) : null));
   }
 
   /** The order as it is now; null when the tenant has none of this id. */
@@ -98,18 +99,18 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
    * @param shown the version that the history shows
    */
   async poke(shown: number): Promise<Poked | null> {
-    return this.#with(async (process) => process.poke(await this.store.armedAt(), shown));
+    return this.#with(async (runner) => runner.poke(await this.store.armedAt(), shown));
   }
 
   /** Parks the order; answers its status, or null when there is no such order. */
   async quarantine(cause: Cause): Promise<string | null> {
-    return this.#with(async (process) => process.quarantine(cause));
+    return this.#with(async (runner) => runner.quarantine(cause));
   }
 
   /** What was loaded is forgotten when it fails: the next one begins with the journal. */
   protected override async wake(): Promise<void> {
     try {
-      await this.#with((process) => process.wake());
+      await this.#with((runner) => runner.wake());
     } catch (error) {
       this.#loaded = null;
       throw error;
@@ -138,7 +139,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     return status === "accepted" ? backlogOf(this.env, priority).catch(() => null) : null;
   }
 
-  async #with<Result>(work: (process: OrderRunner) => Promise<Result>): Promise<Result> {
+  async #with<Result>(work: (runner: OrderRunner) => Promise<Result>): Promise<Result> {
     this.#loaded ??= this.#load().catch((error: unknown) => {
       this.#loaded = null;
       throw error;

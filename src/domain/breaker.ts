@@ -226,9 +226,9 @@ const MAX_PROBES = 27;
 const FAILED_PER_PROBE = 10;
 
 /**
- * Who is sent to try: one fresh order first, then 3, 9 and 27 of them, for those tried before may have had a fault of their
- * own. Only when no fresh one is left are some of those sent that have failed. `every` spreads the round over the whole line,
- * so that orders with a fault of their own that stand at its head do not hide the others.
+ * Which orders are the probes of a round: one fresh order first, then 3, 9 and 27, because the probes before them may have had
+ * a fault of their own. Orders that have failed are sent only when no fresh one is left. `every` spreads a round over the whole
+ * line, so that orders with a fault of their own at its head do not hide the others.
  * @param rounds the rounds that went out before in this outage
  */
 export function probesOf(

@@ -1,6 +1,6 @@
 /**
- * Why an order is where it is: what it does or waits for, since when, what was tried, when it looks for itself next, and
- * what a person can do. As data for machines and as one plain sentence for whoever was woken at three in the morning.
+ * Why an order is where it is: what it does or waits for, since when, what was tried, when its alarm goes off next, and what
+ * a person can do. The answer is data for machines, and one plain sentence for whoever was woken at three in the morning.
  */
 import type { Commit, OrderEvent } from "../contract/events.ts";
 import type { Lane } from "../contract/lanes.ts";
@@ -26,14 +26,14 @@ export interface Diagnosis {
   readonly status: OrderStatus;
   readonly situation: Situation;
   readonly undoing: boolean;
-  /** When it came to be so, in milliseconds. */
+  /** Since when the situation has been what it is, in milliseconds. */
   readonly since: number;
   /** The steps that are out, due or waiting. */
   readonly steps: readonly Step[];
   readonly provider: ShownBreaker | null;
   /** The lane it waits in, and how starts there are deferred just now; null when it waits in none or the lane is not known. */
   readonly lane: (Backlog & ReturnType<typeof deferralOf>) | null;
-  /** When it looks for itself, whatever else happens; null when it waits for nothing but a person, or is at rest. */
+  /** When its alarm goes off, whatever else happens; null when it waits for nothing but a person, or is at rest. */
   readonly nextWakeAt: number | null;
   readonly attempts: readonly Attempt[];
   /** What changes the order now; `resume_provider` lets its provider be called again, for every order that waits for it. */

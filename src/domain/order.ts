@@ -14,7 +14,7 @@ export interface StepState {
    * never. `blocked`: it waits for its provider, since `blockedSince`.
    */
   readonly phase: StepPhase;
-  /** The attempt of the attempt under way or due next. An answer to a lower one is late. */
+  /** The attempt that is under way or due next, counted from 1: the fencing token of its answer. An answer to a lower one is late. */
   readonly attempt: number;
   /** Attempts that have failed since the order was placed or last redriven. */
   readonly failures: number;
@@ -235,7 +235,7 @@ function placed({ order, saga, profile }: OrderEvent & { type: "OrderPlaced" }, 
   };
 }
 
-/** The provider has said that it did not and will not do it. */
+/** Whether a failure says that the effect did not happen and never will. */
 const isDefinite = (failure: FailureKind): boolean => failure === "poison" || failure === "refused";
 
 const failing = (refusal: Refusal): Ending => ({ status: "failed", reason: refusal.reason });
@@ -257,8 +257,8 @@ function withStep(state: OrderState, step: Step, change: (step: StepState) => St
 }
 
 /**
- * A forward step whose undo has begun turns out to have had its effect after all: nobody knows whether before or after
- * the undo's own effect, so the undo is owed once more, under a key of its own, and an order at rest is taken up again.
+ * A forward step turns out to have had its effect after its undo has begun. Nobody knows which of the two effects came first.
+ * The undo is therefore owed once more, under a key of its own, and an order at rest is taken up again.
  */
 function withLateEffect(state: OrderState, step: Step, facts: StepFacts): OrderState {
   if (isUndo(step)) return state;
@@ -277,10 +277,9 @@ function withLateEffect(state: OrderState, step: Step, facts: StepFacts): OrderS
 }
 
 /**
- * Whatever had failed is due again at once, with its retries renewed; what had succeeded stays done. A request that was
- * turned down for good goes out under a key of its own, because a provider remembers its answer to the old one: when no
- * attempt under that key can have had its effect, or when a person has corrected the request, which makes it another one.
- * Otherwise the old key stands, or the effect could double.
+ * Whatever had failed is due again at once, with its retries renewed; what had succeeded stays done. A provider remembers its
+ * answer to a key, so a request that was turned down for good needs another key. It gets one when no attempt under the old key
+ * can have had its effect, or when a person has corrected the request. Otherwise the old key stands, or the effect could double.
  */
 function renewed(state: OrderState, at: number): OrderState {
   const steps = Object.fromEntries(

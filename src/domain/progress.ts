@@ -1,6 +1,6 @@
 /**
  * What an order does next: which intents follow from where it stands, which calls are due, and when it must be woken if
- * nobody else does it. Pure questions to a state; the answers are carried out by `runtime/order-runner.ts`.
+ * nobody else does it. Pure questions to a state; the answers are carried out in `runtime/`.
  */
 import type { FailureKind, OrderEvent } from "../contract/events.ts";
 import type { Lane } from "../contract/lanes.ts";

@@ -1,7 +1,7 @@
 /**
  * Releasing parked orders: what will happen to one, and how a job lets many go. A job tries a few first, goes on only when
- * they fared well, and stops by itself when too many come back. It knows orders only by how they ended; nothing here is
- * remembered, so whoever keeps a job may lose the end of what it did and go on.
+ * they fared well, and stops by itself when too many come back. It knows orders only by how they ended. The
+ * functions here keep nothing: whoever stores the job may lose its newest state and go on from an older one.
  */
 import { CauseClass, type OrderStatus, Step } from "../contract/order.ts";
 import type { RedriveState } from "../contract/quarantine.ts";
@@ -41,7 +41,7 @@ export function previewOf(state: OrderState): RedrivePreview {
   return { done, willRun, undoing };
 }
 
-/** Whose trouble a causeFingerprint tells of, and in which step: the way back from `causeFingerprintOf`. Null for what is none. */
+/** The class and the step of a cause, read back from its fingerprint, which `causeFingerprintOf` made. Null for any other text. */
 export function readCauseFingerprint(causeFingerprint: string): { readonly causeClass: CauseClass; readonly step: Step | null } | null {
   const [, kind, where] = /^(\S+) (\S+): /.exec(causeFingerprint) ?? [];
   const causeClass = CauseClass.safeParse(kind);
@@ -56,8 +56,10 @@ export interface RedriveSpec {
   readonly stopAtFailureShare: number;
 }
 
-/** `stopped` is an end before the last order was released; the orders that were not are still parked. */
-/** A job as numbers. Orders are taken in a fixed order, so the number taken says which. Times in milliseconds. */
+/**
+ * A job as numbers. Orders are taken in a fixed order, so the number taken says which. Times in milliseconds. A job that is
+ * `stopped` ended before its last order was released; the orders that were not released are still parked.
+ */
 export interface RedriveJob {
   readonly state: RedriveState;
   /** Why it ended as it did, as a sentence; null while it runs and when there is nothing to say. */

@@ -1,7 +1,7 @@
 /**
  * The reconciliation: compares history, counters, stock and providers' ledgers with the journals, a page at a time. It begins
  * with the orders that the history has in a period. When the history has fewer orders than were counted, it goes on with those
- * that the history has lost. A repair writes history and counters only; what is wrong at a provider or in stock is for a person.
+ * that the history has lost. A repair rebuilds projections only; what is wrong at a provider or in stock is for a person.
  */
 
 import { z } from "zod";
@@ -10,7 +10,6 @@ import { ProviderName, type Refusal } from "../contract/order.ts";
 import { Millis, OrderId } from "../contract/primitives.ts";
 import type { Difference, Reconcile, Reconciliation } from "../contract/reconciliation.ts";
 import { type Contribution, SHARDS, shardOf } from "../domain/counters.ts";
-import { summarize } from "../domain/order.ts";
 import type { Env } from "../env.ts";
 import { random as dice, now } from "../platform/ambient.ts";
 import { cursorOf } from "../platform/cursor.ts";
@@ -19,6 +18,7 @@ import { excerpt, log } from "../platform/log.ts";
 import { auditPage, countOrdersOf, missingOrders } from "../projections/history/audit.ts";
 import { projectionsOf } from "../projections/registry.ts";
 import { type Audit, Auditor } from "./auditor.ts";
+import { repairAll } from "./repair.ts";
 import { someTenants } from "./tenants.ts";
 
 /**
@@ -91,7 +91,7 @@ export async function reconcile(
     start?.phase === "counters"
       ? await lostPage(env, tenant, auditor, period, start)
       : await historyPage(env, tenant, auditor, period, start, limit);
-  const repaired = repair ? await repairAll(env, tenant, audits) : new Set<string>();
+  const repaired = repair ? await repairAll(projectionsOf(env, counterActors(env)), tenant, audits) : new Set<string>();
   const differences = audits.flatMap(({ orderId, findings }) =>
     findings.map((finding): Difference => ({ orderId, ...finding, repaired: finding.law === 4 && repaired.has(orderId) })),
   );
@@ -193,23 +193,4 @@ async function countedFor(env: Env, tenant: string, orderIds: readonly string[])
     }),
   );
   return new Map(answers.flatMap((answer) => [...answer]));
-}
-
-/**
- * Repairs history and counters where they were found wrong, and returns the orders repaired. An order that does not exist has
- * no journal to repair from.
- */
-async function repairAll(env: Env, tenant: string, audits: readonly Audit[]): Promise<Set<string>> {
-  const rebuilt = await Promise.all(
-    projectionsOf(env, counterActors(env)).map(async (projection) => {
-      const orders = audits.flatMap(({ state, shown, findings }) =>
-        state !== null && findings.some(({ subject }) => subject === projection.name)
-          ? [{ order: summarize(state), seen: shown[projection.name]?.version ?? null }]
-          : [],
-      );
-      if (orders.length > 0) await projection.rebuild(tenant, orders);
-      return orders.map(({ order }) => order.orderId);
-    }),
-  );
-  return new Set(rebuilt.flat());
 }

@@ -14,7 +14,7 @@ export interface Projected {
 }
 
 export interface Projection {
-  readonly name: "counters" | "history";
+  readonly name: string;
   /** Takes changes of any tenants, each order once. Never rejects: an order that it could not take is missing from the answer. */
   project(changes: readonly OrderChanged[]): Promise<Projected>;
   /** Makes orders of one tenant what their journals say, whatever it holds of them. Rejects when it could not. */

@@ -9,16 +9,11 @@ import type { OrderState } from "../domain/order.ts";
 import { OPERATIONS, type ProviderAnswer, type Providers, stepKey } from "../domain/ports.ts";
 import { CALL_TIMEOUT_MS } from "../domain/progress.ts";
 import { isUndo, sagaOf } from "../domain/saga.ts";
-import { excerpt } from "../platform/log.ts";
+import { excerpt, type LogFields } from "../platform/log.ts";
+import type { Clock } from "./ports.ts";
 
 /** How long an abandoned call is still listened to. */
 const LATE_ANSWER_MS = 60_000;
-
-export interface Clock {
-  now(): number;
-  /** Runs `then` after `ms` unless the returned function is called first. */
-  after(ms: number, then: () => void): () => void;
-}
 
 /**
  * Makes the call that is due for a step. Never rejects: without an answer in time the outcome is `unknown`.
@@ -67,3 +62,30 @@ function undoneKeys({ order, saga, steps }: OrderState, step: Step): string[] {
 /** What the steps brought back, those whose answer came late included: an undo must find what it undoes. */
 const factsOf = ({ steps }: OrderState): Partial<Record<Step, StepFacts>> =>
   Object.fromEntries(Object.entries(steps).map(([name, { facts }]) => [name, facts]));
+
+/** Whether an answer shows a provider that works: one that refuses does, and so does one that finds fault with this request. Null: it shows nothing. */
+export function isWorking(answer: ProviderAnswer): boolean | null {
+  if (answer.outcome !== "failed") return true;
+  switch (answer.failure) {
+    case "transient":
+    case "unknown":
+      return false;
+    case "poison":
+    case "refused":
+      return true;
+    case "bug":
+      return null;
+  }
+}
+
+/** An answer as a log line has it. */
+export function describe(answer: ProviderAnswer): LogFields {
+  switch (answer.outcome) {
+    case "succeeded":
+      return { outcome: answer.outcome };
+    case "refused":
+      return { outcome: answer.outcome, reason: excerpt(answer.refusal.reason) };
+    case "failed":
+      return { outcome: answer.outcome, failure: answer.failure, detail: excerpt(answer.detail), retryAfterMs: answer.retryAfterMs };
+  }
+}

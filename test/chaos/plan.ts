@@ -5,7 +5,7 @@
  */
 
 import { limitsFor, RISK_LIMITS } from "../../src/domain/risk.ts";
-import { CAPTURE_DECLINED_TOKEN, DECLINED_TOKEN, SOLD_OUT_SKU, UNROUTABLE_POSTAL_CODE } from "../providers/ledger.ts";
+import { MAGIC } from "../oracle/ledger.ts";
 import type { OrderBody } from "./client.ts";
 import { between, chance, type Draw, drawsFor, whole } from "./random.ts";
 
@@ -129,12 +129,12 @@ function planOrder(key: string, draw: Draw, customers: number): PlannedOrder {
       track: chance(draw, SHARE.bakery) ? "bakery" : "retail",
       currency: chance(draw, 0.8) ? "GBP" : "EUR",
       lines: Array.from({ length: whole(draw, 1, 3) }, (_, line) => ({
-        sku: line === 0 && chance(draw, SHARE.soldOut) ? SOLD_OUT_SKU : `SKU-${whole(draw, 1, 40)}-${line}`,
+        sku: line === 0 && chance(draw, SHARE.soldOut) ? MAGIC.soldOut : `SKU-${whole(draw, 1, 40)}-${line}`,
         quantity: whole(draw, 1, 9),
         unitPrice: dear && line === 0 ? limitsFor(RISK_LIMITS, "GBP").reviewFrom : whole(draw, 1, 5_000),
       })),
       customer: { id: `c-${whole(draw, 1, customers)}`, email: "chaos@example.com" },
-      shipTo: { country: "GB", ...(chance(draw, SHARE.unroutable) && { postalCode: UNROUTABLE_POSTAL_CODE }) },
+      shipTo: { country: "GB", ...(chance(draw, SHARE.unroutable) && { postalCode: MAGIC.unroutable }) },
       payment: { token: tokenFrom(draw()) },
     },
   };
@@ -151,8 +151,8 @@ function planCommands(draw: Draw, dear: boolean): PlannedCommand[] {
 }
 
 function tokenFrom(share: number): string {
-  if (share < SHARE.declined) return DECLINED_TOKEN;
-  return share < SHARE.declined + SHARE.captureDeclined ? CAPTURE_DECLINED_TOKEN : "tok_visa";
+  if (share < SHARE.declined) return MAGIC.declined;
+  return share < SHARE.declined + SHARE.captureDeclined ? MAGIC.captureDeclined : "tok_visa";
 }
 
 const rounded = (probability: number): number => Math.round(probability * 10_000) / 10_000;

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { z } from "zod";
+import { LedgerSnapshot } from "../oracle/ledger.ts";
 import type { ServerFaults } from "../support/provider-server.ts";
 
 const PROGRAM = join(import.meta.dirname, "../support/provider-server.ts");
@@ -14,32 +14,10 @@ const PROGRAM = join(import.meta.dirname, "../support/provider-server.ts");
 /** A Node process with a handful of modules is up in a second; on a busy machine in a few. */
 const START_TIMEOUT_MS = 30_000;
 
-const Count = z.int().nonnegative();
-
-/** What the laws need to know of `LedgerSnapshot`; it crossed a socket, so it is parsed like everything that did. */
-const Account = z.object({
-  effects: z.record(z.string(), Count),
-  keys: z.record(z.string(), z.object({ attempts: Count, effects: Count })),
-  authorized: z.int(),
-  captured: z.int(),
-  refunded: z.int(),
-  reserved: z.boolean(),
-  committed: z.boolean(),
-  routed: z.boolean(),
-});
-export type Account = z.infer<typeof Account>;
-
-const Ledger = z.object({
-  orders: z.record(z.string(), Account),
-  doubled: z.array(z.string()),
-  duplicates: z.array(z.object({ key: z.string(), attempts: Count, effects: Count })),
-});
-export type Ledger = z.infer<typeof Ledger>;
-
 export interface Providers {
   /** The variables that make every port of Orderline use them. */
   readonly vars: Readonly<Record<string, string>>;
-  ledger(): Promise<Ledger>;
+  ledger(): Promise<LedgerSnapshot>;
   stop(): Promise<void>;
 }
 
@@ -66,7 +44,7 @@ export async function startProviders({ seed, faults, ledgerFile }: ProvidersOpti
   };
   return {
     vars,
-    ledger: async () => Ledger.parse(await (await fetch(`${url}/ledger`)).json()),
+    ledger: async () => LedgerSnapshot.parse(await (await fetch(`${url}/ledger`)).json()),
     stop: () => end(child),
   };
 }

@@ -5,7 +5,6 @@ import { stockActor, velocityActor } from "../../src/actors/addresses.ts";
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Step, UndoStep } from "../../src/contract/order.ts";
 import type { StockAnswer } from "../../src/domain/inventory.ts";
-import { OPERATIONS } from "../../src/domain/ports.ts";
 import { emailProvider } from "../../src/providers/email.ts";
 import { httpProvider } from "../../src/providers/http.ts";
 import { providersFrom } from "../../src/providers/index.ts";
@@ -13,9 +12,9 @@ import { inventoryProvider, type SkuStock } from "../../src/providers/inventory.
 import { ProviderRequest } from "../../src/providers/protocol.ts";
 import { riskProvider } from "../../src/providers/risk.ts";
 import { sandbox } from "../../src/providers/sandbox.ts";
+import { MAGIC, ProviderLedger } from "../oracle/ledger.ts";
 import { callOf, orderOf } from "./calls.ts";
 import { providerContract } from "./contract.ts";
-import { DECLINED_TOKEN, ProviderLedger } from "./ledger.ts";
 
 let skus = 0;
 const freshSku = () => `CONTRACT-${++skus}`;
@@ -111,7 +110,6 @@ function inProcess() {
   const fetch = async (request: Request): Promise<Response> => {
     const key = request.headers.get("idempotency-key") ?? "";
     const body = ProviderRequest.parse(await request.json());
-    ledger.countAttempt(body.orderId, key);
     const answer = ledger.settle(key, body);
     return Response.json(answer.body, { status: answer.status });
   };
@@ -132,9 +130,9 @@ for (const [port, { steps, undo }] of Object.entries(HTTP_PORTS)) {
       provider,
       steps,
       undo,
-      effects: ({ orderId }, step) => ledger.snapshot().orders[orderId]?.effects[OPERATIONS[step].operation as never] ?? 0,
+      effects: ({ orderId }, step) => ledger.effects.filter((effect) => effect.orderId === orderId && effect.step === step).length,
       ...(port === "payment" && {
-        refusal: { call: () => callOf("authorize", { order: orderOf({ payment: { token: DECLINED_TOKEN } }) }), reason: "card_declined" },
+        refusal: { call: () => callOf("authorize", { order: orderOf({ payment: { token: MAGIC.declined } }) }), reason: "card_declined" },
       }),
       hanging: { call: () => callOf(steps[0] as Step), provider: httpProvider({ url, fetch: never }) },
       broken: httpProvider({ url, fetch: fails }),

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Step } from "../../src/contract/order.ts";
-import { isAtRest } from "../../src/domain/order.ts";
+import { Step } from "../../src/contract/order.ts";
+import { isAtRest, summarize } from "../../src/domain/order.ts";
+import { EVERY_LEDGER } from "../oracle/evidence.ts";
+import { checkQuiet } from "../oracle/laws.ts";
 import { placedOrder } from "../support/orders.ts";
 import { type Behaviour, World } from "../support/world.ts";
 
@@ -18,37 +20,10 @@ async function ringUntilQuiet(world: World): Promise<void> {
 
 const count = (world: World, step: Step) => world.effects.filter((effect) => effect.step === step).length;
 
-/** What must be true of the outside world once an order has stopped moving; it looks only at the ledger and the status. */
-function checkEffects(world: World): void {
-  const { status } = world.state;
-  const last = (doing: Step, undoing: Step) => {
-    const done = world.effects.filter(({ step }) => step === doing).length;
-    return (
-      done > 0 && world.effects.findLastIndex(({ step }) => step === undoing) < world.effects.findLastIndex(({ step }) => step === doing)
-    );
-  };
-  for (const step of ["authorize", "reserve", "route", "capture", "commit", "confirm"] as const)
-    expect(count(world, step), step).toBeLessThanOrEqual(1);
-  if (status === "confirmed") {
-    for (const [doing, undoing] of [
-      ["capture", "refund"],
-      ["route", "unroute"],
-      ["reserve", "release"],
-    ] as const) {
-      expect(last(doing, undoing), `${doing} stands`).toBe(true);
-    }
-    expect(count(world, "confirm")).toBe(1);
-  }
-  if (status === "cancelled" || status === "failed") {
-    for (const [doing, undoing] of [
-      ["capture", "refund"],
-      ["route", "unroute"],
-      ["reserve", "release"],
-    ] as const) {
-      expect(last(doing, undoing), `${doing} is undone`).toBe(false);
-    }
-    if (count(world, "capture") === 0) expect(last("authorize", "void"), "the authorization is voided").toBe(false);
-  }
+/** What must be true of the outside world once an order has stopped moving. */
+function checkLaws({ state, ledger: { effects, undoBegan } }: World): void {
+  const orders = [{ ...summarize(state), lines: state.order.lines }];
+  expect(checkQuiet({ orders, effects, undoBegan, ledgers: EVERY_LEDGER })).toEqual([]);
 }
 
 describe("When everything goes well", () => {
@@ -199,7 +174,7 @@ describe("When an answer comes after the attempt was given up", () => {
     const { world, voidedWith } = await cancelledTooLate();
     expect(world.state.status).toBe("cancelled");
     expect(voidedWith).toHaveLength(2);
-    checkEffects(world);
+    checkLaws(world);
   });
 
   it("hands what it brought to the undo, which must find what it undoes", async () => {
@@ -207,20 +182,6 @@ describe("When an answer comes after the attempt was given up", () => {
     expect(voidedWith.at(-1)).toEqual({ reference: expect.stringContaining("authorize") });
   });
 });
-
-const STEPS: readonly Step[] = [
-  "screen",
-  "authorize",
-  "reserve",
-  "route",
-  "capture",
-  "commit",
-  "confirm",
-  "void",
-  "release",
-  "unroute",
-  "refund",
-];
 
 const behaviour = fc.constantFrom<Behaviour>(
   "succeed",
@@ -233,7 +194,7 @@ const behaviour = fc.constantFrom<Behaviour>(
 );
 /** For each step, how its first attempts go; after them it succeeds. A refusal stands for ever, as a provider's does. */
 const script = fc.record(
-  Object.fromEntries(STEPS.map((step) => [step, fc.array(behaviour, { maxLength: 3 })])) as Record<Step, fc.Arbitrary<Behaviour[]>>,
+  Object.fromEntries(Step.options.map((step) => [step, fc.array(behaviour, { maxLength: 3 })])) as Record<Step, fc.Arbitrary<Behaviour[]>>,
 );
 const action = fc.constantFrom("hint", "hint twice", "late hint", "alarm", "kill", "cancel", "expedite", "place again", "redrive");
 
@@ -289,7 +250,7 @@ describe("Whatever fails, dies, is doubled or comes late", () => {
           await ringUntilQuiet(world);
         }
         expect(["confirmed", "cancelled", "failed"]).toContain(world.state.status);
-        checkEffects(world);
+        checkLaws(world);
         expect(world.journal.map(({ version }) => version)).toEqual(world.journal.map((_, index) => index + 1));
       }),
       { numRuns: 500 },

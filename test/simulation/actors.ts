@@ -12,9 +12,11 @@ import type { PinnedProfile } from "../../src/contract/profile.ts";
 import { apply, attentionOf, fold, isAtRest, type OrderState } from "../../src/domain/order.ts";
 import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../src/domain/ports.ts";
 import type { Backlog } from "../../src/domain/routing.ts";
-import { type AdvanceResult, type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";
+import { type AdvanceResult, OrderRunner } from "../../src/runtime/order-runner.ts";
+import type { OrderPorts } from "../../src/runtime/ports.ts";
+import type { Blocked } from "../oracle/evidence.ts";
+import { stranded } from "../oracle/laws/orders.ts";
 import type { Context } from "./context.ts";
-import { type Blocked, stranded } from "./laws.ts";
 
 /** What actors reach of the world around them. */
 export interface Surroundings {

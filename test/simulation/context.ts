@@ -1,7 +1,7 @@
 /** What every part of a simulated world is handed: its time, its chance, its faults, and where to tell what happened. */
 import { chance, type Draw, drawsFor } from "../chaos/random.ts";
+import type { Violation } from "../oracle/evidence.ts";
 import { calm, drawFaults, type Faults, type Outage } from "./faults.ts";
-import type { Violation } from "./laws.ts";
 import { Loop } from "./loop.ts";
 
 /** When every world begins; nothing depends on it. */

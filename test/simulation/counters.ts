@@ -8,8 +8,8 @@ import type { Contribution, CountedGroup } from "../../src/domain/counters.ts";
 import { excerpt } from "../../src/platform/log.ts";
 import { HubRunner } from "../../src/runtime/hub-runner.ts";
 import { ShardRunner } from "../../src/runtime/shard-runner.ts";
+import type { SeenFrame } from "../oracle/evidence.ts";
 import type { Context } from "./context.ts";
-import type { SeenFrame } from "./laws.ts";
 
 /** Long enough for the requests of two deliveries to overtake each other. */
 const REQUEST_MS = [1, 400] as const;

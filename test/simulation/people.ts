@@ -11,10 +11,11 @@ import type { OrderCommand, Terms } from "../../src/domain/decide.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import { nextStage, trackOf } from "../../src/domain/tracks.ts";
 import { between, chance, type Draw, drawsFor, whole } from "../chaos/random.ts";
+import type { Obeyed, Told } from "../oracle/evidence.ts";
+import { MAGIC } from "../oracle/ledger.ts";
 import type { Actors } from "./actors.ts";
 import type { Context } from "./context.ts";
-import type { Obeyed, Told } from "./laws.ts";
-import { MAGIC, REVIEW_FROM } from "./providers.ts";
+import { HANGS, REVIEW_FROM } from "./providers.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -39,7 +40,7 @@ const KINDS: readonly (readonly [share: number, change: (order: PlaceOrder) => P
   [0.04, (order) => ({ ...order, payment: { token: MAGIC.unreadableToken } })],
   [0.05, (order) => ({ ...order, shipTo: { country: "GB", postalCode: MAGIC.unroutable } })],
   [0.04, (order) => ({ ...order, shipTo: { country: "GB", postalCode: MAGIC.unreadableAddress } })],
-  [0.03, (order) => ({ ...order, shipTo: { country: "GB", postalCode: MAGIC.hangs } })],
+  [0.03, (order) => ({ ...order, shipTo: { country: "GB", postalCode: HANGS } })],
   [0.04, (order) => ({ ...order, customer: { email: MAGIC.bounces } })],
   [0.08, (order) => ({ ...order, charges: [{ code: "fee", amount: REVIEW_FROM }] })],
 ];
@@ -129,7 +130,7 @@ export class People {
   async #command(orderId: string, command: OrderCommand): Promise<void> {
     const result = await this.#insist(() => this.#actors.request(orderId, command.type, (process) => process.command(command)));
     if (!result || result.refusal) return;
-    this.obeyed.push({ orderId, command: command.type });
+    this.obeyed.push({ orderId, command: command.type, version: result.state.version });
     this.#hint(result.state);
   }
 

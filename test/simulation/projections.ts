@@ -8,9 +8,9 @@ import { type Contribution, shardOf } from "../../src/domain/counters.ts";
 import { countersProjection } from "../../src/projections/counters/projection.ts";
 import { feed, newestChanges, type Projection } from "../../src/projections/projection.ts";
 import { backoffSeconds } from "../../src/queues/delivery.ts";
+import type { Counted } from "../oracle/evidence.ts";
 import type { Context } from "./context.ts";
 import { Mishap, type Receiver, SimulatedHub, SimulatedShard } from "./counters.ts";
-import type { Counted } from "./laws.ts";
 
 const D1_MS = [5, 300] as const;
 /** An actor that is asked for counters gives up on D1 after this. */

@@ -17,16 +17,20 @@ import { log } from "../../src/platform/log.ts";
 import { consumeDeadLetters } from "../../src/queues/dead-letter-consumer.ts";
 import { consumeLane } from "../../src/queues/lane-consumer.ts";
 import { between, chance, drawsFor, whole } from "../chaos/random.ts";
+import { EVERY_LEDGER, type Evidence, type Stopped, standsStill, type Violation } from "../oracle/evidence.ts";
+import { stillParked, unnoticed } from "../oracle/laws/orders.ts";
+import { checkQuiet } from "../oracle/laws.ts";
+import { ProviderLedger } from "../oracle/ledger.ts";
 import { OTHER_RELEASE, release, sagaWithout } from "../support/sagas.ts";
 import { Actors } from "./actors.ts";
 import { SimulatedBreakers } from "./breakers.ts";
 import { Context, EPOCH } from "./context.ts";
 import type { Faults } from "./faults.ts";
-import { checkQuiet, type Evidence, type Stopped, stillParked, unnoticed, type Violation } from "./laws.ts";
 import { People, STOCKED, TENANTS, tenantOf } from "./people.ts";
 import { Projections } from "./projections.ts";
-import { Ledger, Wire } from "./providers.ts";
+import { Wire } from "./providers.ts";
 import { SimulatedQueue } from "./queues.ts";
+import { EmbeddedStock } from "./stock.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -95,7 +99,8 @@ class World {
   readonly #faultsLastMs: number;
   readonly #faults: Faults;
   readonly #long: boolean;
-  readonly #ledger: Ledger;
+  readonly #ledger: ProviderLedger;
+  readonly #stock: EmbeddedStock;
   readonly #wire: Wire;
   readonly #breakers: SimulatedBreakers;
   readonly #actors: Actors;
@@ -123,8 +128,9 @@ class World {
     const context = new Context(seed, this.#faultsLastMs, recording);
     this.#context = context;
     this.#faults = context.faults;
-    this.#ledger = new Ledger(context);
-    this.#wire = new Wire(context, this.#ledger);
+    this.#ledger = new ProviderLedger({ now: () => context.loop.now, fences: context.faults.fencing });
+    this.#stock = new EmbeddedStock(context, this.#ledger);
+    this.#wire = new Wire(context, this.#ledger, this.#stock);
     this.#projections = new Projections(context, TENANTS);
     this.#breakers = new SimulatedBreakers(context, (hint) => this.#hint(hint));
     this.#actors = new Actors(context, {
@@ -230,8 +236,8 @@ class World {
   #begin(): void {
     const { loop, faults } = this.#context;
     const draw = drawsFor(this.#seed, "stock");
-    for (const sku of STOCKED) this.#ledger.receive(sku, whole(draw, 0, 6 * this.#orders));
-    loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#ledger.receive(STOCKED[0], whole(draw, 1, 20)));
+    for (const sku of STOCKED) this.#stock.receive(sku, whole(draw, 0, 6 * this.#orders));
+    loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#stock.receive(STOCKED[0], whole(draw, 1, 20)));
     this.#people.begin(this.#orders, this.#faultsLastMs / 2, (orderId) => void this.#deadLetters.send({ orderId }).catch(() => {}));
     for (const receiver of this.#projections.receivers) loop.after(whole(draw, 0, MINUTE), () => receiver.connect());
     for (const tenant of TENANTS) {
@@ -325,13 +331,7 @@ class World {
     if (!this.#projections.receivers.every(({ isUpToDate }) => isUpToDate)) return false;
     return this.#actors
       .states()
-      .every(
-        ({ status, version, order }) =>
-          status !== "accepted" &&
-          status !== "processing" &&
-          status !== "cancelling" &&
-          this.#projections.history.get(order.orderId)?.version === version,
-      );
+      .every(({ status, version, order }) => standsStill(status) && this.#projections.history.get(order.orderId)?.version === version);
   }
 
   #check(laws: (evidence: Evidence) => Violation[]): void {
@@ -341,8 +341,9 @@ class World {
       orders: this.#actors.states().map((state) => ({ ...summarize(state), lines: state.order.lines })),
       unrouted: new Set(this.#actors.states().flatMap(({ order, saga }) => (saga === BEFORE_ROUTING ? [order.orderId] : []))),
       effects: this.#ledger.effects,
+      ledgers: EVERY_LEDGER,
       undoBegan: this.#ledger.undoBegan,
-      shelves: this.#ledger.shelves,
+      shelves: this.#stock.shelves,
       history: [...this.#projections.history.values()],
       heard: this.#projections.heard,
       counters: this.#projections.counters,

@@ -1,5 +1,5 @@
 /**
- * A real provider over HTTP, in plain Node: the ledger of `test/providers/ledger.ts` behind a socket, with seeded faults.
+ * A real provider over HTTP, in plain Node: the ledger of `test/oracle/ledger.ts` behind a socket, with seeded faults.
  * Usable from a test (`startProviderServer`) and as a process of its own:
  *
  *   node test/support/provider-server.ts --port 7100 --seed 1 --faults '{"all":{"before":0.1}}' --ledger /tmp/ledger.jsonl
@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { LedgerRequest, ProviderRequest } from "../../src/providers/protocol.ts";
 import { drawsFor } from "../chaos/random.ts";
-import { type LedgerSnapshot, ProviderLedger } from "../providers/ledger.ts";
+import { type LedgerSnapshot, ProviderLedger } from "../oracle/ledger.ts";
 
 const share = z.number().min(0).max(1).default(0);
 
@@ -89,7 +89,7 @@ export async function startProviderServer(options: ProviderServerOptions = {}): 
 
   async function operate(port: Port, request: ProviderRequest, key: string, response: ServerResponse): Promise<void> {
     const fault = faults[port] ?? faults.all;
-    const attempt = ledger.countAttempt(request.orderId, key);
+    const attempt = ledger.countAttempt(key);
     if (!fault) return respond(response, settle(key, request));
     const draw = drawsFor(seed, key, attempt);
     const [least, most] = fault.latencyMs;
@@ -122,8 +122,7 @@ export async function startProviderServer(options: ProviderServerOptions = {}): 
     const port = PORTS.find((name) => name === first);
     const asked = LedgerRequest.safeParse(body);
     if (port && second === "ledger" && asked.success) {
-      const effects = ledger.record(asked.data.orderId).filter((effect) => OPERATIONS[port].includes(effect.operation));
-      return respond(response, { status: 200, body: { effects } });
+      return respond(response, { status: 200, body: { effects: ledger.record(asked.data.orderId, port) } });
     }
     const operation = port && OPERATIONS[port].find((name) => name === second);
     if (!port || !operation || rest.length > 0) return respond(response, { status: 404, body: { detail: "no such operation" } });

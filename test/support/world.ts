@@ -10,7 +10,9 @@ import type { Step } from "../../src/contract/order.ts";
 import type { CalledAccount, CallResult } from "../../src/domain/breaker.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
-import { type OrderPorts, OrderRunner } from "../../src/runtime/order-runner.ts";
+import { OrderRunner } from "../../src/runtime/order-runner.ts";
+import type { OrderPorts } from "../../src/runtime/ports.ts";
+import { ProviderLedger } from "../oracle/ledger.ts";
 import { T0 } from "./orders.ts";
 
 /** How the next call of a step goes. */
@@ -41,7 +43,9 @@ export class World {
   readonly reports: (CalledAccount & CallResult)[] = [];
   readonly published: OrderChanged[] = [];
   readonly deadLetters: DeadLetter[] = [];
-  /** Keys that took effect, per step, in order. */
+  /** What the providers did. They have no fences, so a request that is late is still carried out. */
+  readonly ledger = new ProviderLedger({ now: () => this.now, fences: false });
+  /** Keys that came through to a provider or to the screening, in order; an undo of what never happened is among them. */
   readonly effects: { readonly step: Step; readonly key: string; readonly at: number }[] = [];
   /** What was logged, as a line each. */
   readonly logged: string[] = [];
@@ -153,14 +157,13 @@ export class World {
   #call(call: ProviderCall): Promise<ProviderAnswer> {
     const behaviour = this.behaviour(call);
     if (typeof behaviour !== "string") return behaviour;
-    const effect = () => {
+    const effect = (): ProviderAnswer => {
       if (!this.effects.some(({ key }) => key === call.key)) this.effects.push({ step: call.step, key: call.key, at: this.now });
+      return call.step === "screen" ? { outcome: "succeeded", facts: {} } : this.ledger.answer(call);
     };
-    const done: ProviderAnswer = { outcome: "succeeded", facts: { reference: `ref-${call.key}` } };
     switch (behaviour) {
       case "succeed":
-        effect();
-        return Promise.resolve(done);
+        return Promise.resolve(effect());
       case "refuse":
         return Promise.resolve({ outcome: "refused", refusal: { reason: "declined" } });
       case "poison":
@@ -172,10 +175,7 @@ export class World {
         return Promise.resolve({ outcome: "failed", failure: "unknown", detail: "reset" });
       case "answer_late":
         return new Promise((resolve) => {
-          this.#after(LATE_MS, () => {
-            effect();
-            resolve(done);
-          });
+          this.#after(LATE_MS, () => resolve(effect()));
         });
       case "die_after_effect":
         effect();

@@ -1,0 +1,266 @@
+/** The oracle itself: evidence of a good end passes, every kind of contradiction is found, and what is not seen is not judged. */
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { OrderStatus, Step } from "../../src/contract/order.ts";
+import { StatsSnapshot } from "../../src/contract/stats.ts";
+import { emptyTally, snapshot } from "../../src/domain/counters.ts";
+import { type Effect, EVERY_LEDGER, type Evidence, type PublicOrder, type SeenFrame, type Told } from "./evidence.ts";
+import { stillParked, stranded, unnoticed } from "./laws/orders.ts";
+import { checkQuiet } from "./laws.ts";
+
+const ID = "ord_1";
+const TENANT = "shop";
+
+const order = (status: OrderStatus, changes: Partial<PublicOrder> = {}): PublicOrder => ({
+  orderId: ID,
+  tenant: TENANT,
+  version: 5,
+  status,
+  priority: "standard",
+  reference: "k-1",
+  currency: "GBP",
+  total: 500,
+  placedAt: 0,
+  lines: [{ sku: "s", quantity: 1 }],
+  ...changes,
+});
+
+const told = (changes: Partial<Told> = {}): Told => ({
+  orderId: ID,
+  reference: "k-1",
+  total: 500,
+  replayed: false,
+  placedAt: 0,
+  ...changes,
+});
+
+/** One effect of each step, one after the other. */
+const effectsOf = (...steps: readonly Step[]): Effect[] =>
+  steps.map((step, index) => ({ orderId: ID, step, key: `${ID}:${step}`, at: index, amount: PAID.has(step) ? 500 : 0 }));
+const PAID: ReadonlySet<Step> = new Set(["authorize", "capture", "void", "refund"]);
+const FORWARD = ["authorize", "reserve", "route", "capture", "commit", "confirm"] as const;
+
+/** Of an order that everybody sees, with these effects at its providers. */
+const atProviders = (status: OrderStatus, effects: readonly Effect[]): Evidence => ({
+  orders: [order(status)],
+  effects,
+  ledgers: EVERY_LEDGER,
+});
+
+const laws = (evidence: Evidence) => checkQuiet(evidence).map(({ law }) => law);
+
+describe("The laws", () => {
+  it("know nothing of the source but its types", () => {
+    const files = ["evidence.ts", "laws.ts", ...globSync("laws/*.ts", { cwd: import.meta.dirname })];
+    expect(files.length).toBeGreaterThan(5);
+    for (const file of files) {
+      const source = readFileSync(join(import.meta.dirname, file), "utf8");
+      expect(source.match(/^import (?!type )[^;]*\/src\/[^;]*;/gm), file).toBeNull();
+    }
+  });
+
+  it("have nothing against an empty world", () => {
+    expect(laws({ orders: [] })).toEqual([]);
+  });
+
+  it("have nothing against a confirmed order that everybody agrees on", () => {
+    const counted = { ...emptyTally(), orders: { standard: { confirmed: 1 } }, revenue: { GBP: 500 } };
+    const { lines: _, ...row } = order("confirmed");
+    const evidence: Evidence = {
+      ...atProviders("confirmed", effectsOf(...FORWARD)),
+      told: [told(), told({ replayed: true })],
+      obeyed: [{ orderId: ID, command: "ApproveOrder", version: 3 }],
+      history: [row],
+      heard: new Map([[ID, new Set([1, 2, 3, 4, 5])]]),
+      counters: [{ tenant: TENANT, counters: StatsSnapshot.parse(snapshot(counted, 0)), receivers: [] }],
+    };
+    expect(checkQuiet(evidence)).toEqual([]);
+  });
+
+  it("judge no provider and no projection that is not seen", () => {
+    expect(laws({ orders: [order("confirmed")] })).toEqual([]);
+    expect(laws({ orders: [order("confirmed")], effects: effectsOf("capture"), ledgers: new Set(["payment"]) })).toEqual([]);
+  });
+});
+
+describe("What was acknowledged", () => {
+  const receipts = (...all: readonly Told[]) => checkQuiet({ orders: [order("confirmed")], told: all });
+
+  it("is missed when its order is gone, or another one", () => {
+    expect(checkQuiet({ orders: [], told: [told()] })).toMatchObject([{ law: 1, subject: ID }]);
+    for (const other of [{ total: 501 }, { placedAt: 1 }, { reference: "k-2" }]) expect(receipts(told(other))).toHaveLength(1);
+  });
+
+  it("is one order, accepted once", () => {
+    expect(receipts(told(), told())).toMatchObject([{ law: 1, evidence: "k-1 was accepted twice" }]);
+    expect(receipts(told({ replayed: true }), told())).toEqual([]);
+    const orders = [order("confirmed"), order("confirmed", { orderId: "ord_2" })];
+    expect(laws({ orders, told: [told(), told({ orderId: "ord_2" })] })).toEqual([1]);
+  });
+
+  it.each<[string, PublicOrder]>([
+    ["CancelOrder", order("confirmed")],
+    ["ExpediteOrder", order("confirmed")],
+    ["ApproveOrder", order("held")],
+    ["RejectOrder", order("held")],
+  ])("includes the command %s", (command, one) => {
+    expect(laws({ orders: [one], obeyed: [{ orderId: ID, command, version: 1 }] })).toEqual([1]);
+  });
+
+  it("does not go back to an older version, and comes to a stand", () => {
+    expect(laws({ orders: [order("cancelled")], obeyed: [{ orderId: ID, command: "CancelOrder", version: 6 }] })).toEqual([1]);
+    expect(laws({ orders: [order("processing")] })).toEqual([1]);
+  });
+
+  it("is got out of where it is parked, and noticed where it waits too long", () => {
+    const evidence = { orders: [order("quarantined"), order("confirmed")] };
+    expect(stillParked(evidence, ["quarantined"])).toHaveLength(1);
+    expect(unnoticed(evidence)).toMatchObject([{ law: 5 }]);
+    expect(unnoticed({ orders: [order("confirmed", { attention: "stage_overran" })] })).toEqual([]);
+  });
+
+  it("is never where nothing will wake it, unless a person knows of it", () => {
+    const idle = {
+      orderId: ID,
+      isAtRest: false,
+      alarmIsArmed: false,
+      alarmWasLost: false,
+      isRunning: false,
+      status: "processing",
+    } as const;
+    expect(stranded({ ...idle, attention: null })).toMatchObject({ law: 5 });
+    expect(stranded({ ...idle, status: "quarantined", attention: "quarantined" })).toBeNull();
+    expect(stranded({ ...idle, attention: null, alarmIsArmed: true })).toBeNull();
+  });
+});
+
+describe("At the providers", () => {
+  const found = (status: OrderStatus, effects: readonly Effect[]) => checkQuiet(atProviders(status, effects));
+  const without = (...left: readonly Step[]) => effectsOf(...FORWARD.filter((step) => !left.includes(step)));
+
+  it("a second effect of a step is found, under whatever key", () => {
+    const send: Effect = { orderId: ID, step: "confirm", key: `${ID}:confirm:2`, at: 9, amount: 0 };
+    expect(laws({ orders: [order("confirmed")], effects: [...effectsOf("confirm"), send] })).toEqual([2]);
+    expect(laws({ orders: [order("confirmed")], effects: ["a", "b"].map((sku) => ({ ...send, step: "reserve", sku })) })).toEqual([]);
+  });
+
+  it("an order that nobody else knows is found", () => {
+    expect(laws({ orders: [], effects: effectsOf("authorize") })).toEqual([2]);
+  });
+
+  it("money of a kept order is captured, and that of an undone one is not, nor still blocked", () => {
+    expect(found("confirmed", without("capture"))).toMatchObject([{ law: 2, evidence: expect.stringContaining("is 0") }]);
+    expect(found("cancelled", effectsOf("authorize", "void"))).toEqual([]);
+    expect(found("cancelled", effectsOf("authorize", "capture", "refund"))).toEqual([]);
+    expect(found("cancelled", effectsOf("authorize"))).toMatchObject([{ law: 2, evidence: expect.stringContaining("still authorized") }]);
+    expect(found("failed", effectsOf("authorize", "capture"))).toHaveLength(2);
+  });
+
+  it("a parked order has paid either all or nothing, and a held one nothing", () => {
+    const half = effectsOf("authorize", "capture").map((effect) => ({ ...effect, amount: 250 }));
+    expect(found("quarantined", effectsOf("authorize", "capture"))).toEqual([]);
+    expect(found("quarantined", half)).toMatchObject([{ law: 2 }]);
+    expect(found("held", effectsOf("authorize", "capture"))).toMatchObject([{ law: 2 }]);
+  });
+
+  it("goods are sold and on their way for a kept order only, and its customer is told once", () => {
+    expect(found("confirmed", without("commit"))).toMatchObject([{ law: 3, evidence: expect.stringContaining("reserved") }]);
+    expect(found("confirmed", without("route"))).toMatchObject([{ law: 2, evidence: expect.stringContaining("not on their way") }]);
+    expect(found("confirmed", without("confirm"))).toMatchObject([{ law: 2, evidence: expect.stringContaining("told 0 times") }]);
+    expect(found("cancelled", effectsOf("reserve"))).toMatchObject([{ law: 3 }]);
+    expect(found("cancelled", effectsOf("reserve", "commit", "release"))).toEqual([]);
+    expect(found("cancelled", effectsOf("route"))).toMatchObject([{ law: 2 }]);
+    expect(found("failed", effectsOf("confirm"))).toMatchObject([{ law: 2 }]);
+  });
+
+  it("an order of a graph without that step is not routed", () => {
+    const unrouted = new Set([ID]);
+    expect(checkQuiet({ ...atProviders("confirmed", without("route")), unrouted })).toEqual([]);
+    expect(checkQuiet({ ...atProviders("confirmed", without()), unrouted })).toMatchObject([{ law: 2 }]);
+  });
+
+  it("the last effect is undone first, if it was there when the undoing began", () => {
+    const undone = atProviders("cancelled", effectsOf("reserve", "route", "release", "unroute"));
+    expect(checkQuiet({ ...undone, undoBegan: new Map([[ID, 2]]) })).toMatchObject([{ law: 2, subject: ID }]);
+    expect(checkQuiet({ ...undone, undoBegan: new Map([[ID, 1]]) })).toEqual([]);
+    expect(checkQuiet(undone)).toEqual([]);
+  });
+});
+
+describe("On the shelves", () => {
+  it("goods that are nowhere are found, and goods reserved for nobody", () => {
+    const shelf = { sku: "s", received: 10, available: 9, reserved: 0 };
+    expect(checkQuiet({ orders: [], shelves: [shelf] })).toMatchObject([{ law: 3, subject: "s" }]);
+    expect(laws({ orders: [], shelves: [{ ...shelf, reserved: 1 }] })).toEqual([3]);
+    expect(laws({ orders: [], shelves: [{ ...shelf, available: 10 }] })).toEqual([]);
+    expect(laws({ orders: [order("confirmed")], shelves: [shelf] })).toEqual([]);
+    expect(laws({ orders: [order("quarantined")], shelves: [{ ...shelf, reserved: 1 }] })).toEqual([]);
+  });
+});
+
+describe("The projections", () => {
+  const orders = [order("confirmed")];
+  const { lines: _, ...row } = order("confirmed");
+
+  it("have every order once, as it is", () => {
+    expect(laws({ orders, history: [row] })).toEqual([]);
+    expect(laws({ orders, history: [] })).toEqual([4]);
+    expect(laws({ orders, history: [{ ...row, status: "processing" }] })).toEqual([4]);
+    expect(laws({ orders, history: [{ ...row, version: 4 }] })).toEqual([4]);
+    expect(laws({ orders, history: [row, row] })).toEqual([4]);
+    expect(laws({ orders: [], history: [row] })).toEqual([4]);
+  });
+
+  it("tell a subscriber of each commit", () => {
+    expect(checkQuiet({ orders, heard: new Map([[ID, new Set([1, 2, 4])]]) })).toMatchObject([
+      { law: 4, evidence: "no subscriber was told of version 3, 5" },
+    ]);
+  });
+
+  it("count what the orders are", () => {
+    const counted = { ...emptyTally(), orders: { standard: { confirmed: 1 } }, revenue: { GBP: 500 } };
+    const counters = StatsSnapshot.parse(snapshot(counted, 0));
+    const found = (changes: Partial<StatsSnapshot>) =>
+      laws({ orders, counters: [{ tenant: TENANT, counters: { ...counters, ...changes }, receivers: [] }] });
+    expect(found({})).toEqual([]);
+    expect(found({ revenue: { GBP: 499 } })).toEqual([4]);
+    expect(found({ submitted: 2 })).toEqual([4]);
+    expect(found({ processed: 2 })).toEqual([4]);
+    expect(found(snapshot(emptyTally(), 0)).length).toBeGreaterThan(3);
+    expect(laws({ orders, counters: [{ tenant: "bakery", counters, receivers: [] }] }).length).toBeGreaterThan(3);
+  });
+
+  it("show no gap between frames, unless the frame says so", () => {
+    const stats = StatsSnapshot.parse(snapshot(emptyTally(), 0));
+    const frame = (seq: number, gap = false): SeenFrame => ({ type: gap ? "snapshot" : "stats", seq, gap, stats });
+    const watched = (...frames: SeenFrame[]) => laws({ orders: [], counters: [{ tenant: TENANT, counters: stats, receivers: [frames] }] });
+    expect(watched(frame(1), frame(3))).toEqual([6]);
+    expect(watched(frame(1), frame(3, true), frame(4), frame(4))).toEqual([]);
+    expect(watched({ ...frame(1), stats: { ...stats, byStatus: { ...stats.byStatus, confirmed: 1 } } })).toEqual([6]);
+  });
+
+  it("number no two states alike, whoever was shown them", () => {
+    const stats = StatsSnapshot.parse(snapshot(emptyTally(), 0));
+    const before: SeenFrame = { type: "stats", seq: 1, stats: { ...stats, byStatus: { ...stats.byStatus, held: 1 } } };
+    const after: SeenFrame = { type: "stats", seq: 1, stats };
+    const receivers = [[before, { ...after, seq: 2 }], [after]];
+    expect(laws({ orders: [], counters: [{ tenant: TENANT, counters: stats, receivers }] })).toEqual([6]);
+  });
+});
+
+describe("Trouble", () => {
+  it("that is answered with 500 is a bug", () => {
+    expect(laws({ orders: [], bugs: ["GET /v1/stats: oh"] })).toEqual([7]);
+  });
+
+  it("of another tenant's orders, or what another's people have stopped, is not waited for", () => {
+    const blocked = [{ orderId: ID, tenant: TENANT, provider: "payment", since: 100_000 } as const];
+    const stop = { tenant: TENANT, provider: "payment", at: 99_000, by: "failure" } as const;
+    const found = (...stopped: NonNullable<Evidence["stopped"]>) => checkQuiet({ orders: [], blocked, stopped });
+    expect(found(stop)).toEqual([]);
+    expect(found({ ...stop, by: "person", at: 100_000 })).toEqual([]);
+    for (const other of [{ tenant: "bakery" }, { provider: "inventory" }, { at: 10_000 }, { at: 101_000 }, { by: "person" }] as const)
+      expect(found({ ...stop, ...other })).toMatchObject([{ law: 8, subject: ID }]);
+  });
+});
