@@ -4,7 +4,7 @@
  */
 import type { Account } from "../contract/breaker.ts";
 import type { Commit, PlacedOrder } from "../contract/events.ts";
-import type { Cause, OrderSummary, Priority } from "../contract/order.ts";
+import type { Cause, JournaledOrder, OrderSummary, Priority } from "../contract/order.ts";
 import type { PinnedProfile, ProfileVersion, TenantProfile } from "../contract/profile.ts";
 import type { RedriveJobView, StartRedrive } from "../contract/quarantine.ts";
 import type { ShardReport, ShardTally, StatsSnapshot } from "../contract/stats.ts";
@@ -17,7 +17,6 @@ import type { OrderState } from "../domain/order.ts";
 import type { Velocity } from "../domain/risk.ts";
 import type { NamedTrack } from "../domain/tracks.ts";
 import type { CounterActors } from "../projections/counters/projection.ts";
-import type { JournaledOrder } from "../projections/projection.ts";
 import type { AskedBreaker } from "../runtime/breakers.ts";
 import type { AdvanceResult, CommandResult, OrderRunner, PlaceResult, Poked } from "../runtime/order-runner.ts";
 

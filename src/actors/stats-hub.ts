@@ -1,18 +1,13 @@
-/**
- * A tenant's counters as a whole, named by the tenant: it adds up what the shards report and shows it on sockets. It
- * counts nothing itself; its one row can be rebuilt from the shards. A merge writes that row once, however many shards
- * report, and number and state of a frame are durable before any socket sees them.
- */
-import { z } from "zod";
+/** The Durable Object of a tenant's counters as a whole, named by the tenant: storage, alarm and sockets for a `HubRunner`. It holds no rule of its own but who may watch. */
 import { problem } from "../contract/problems.ts";
-import { ShardReport, ShardTally, type StatsFrame, type StatsSnapshot, type Tally } from "../contract/stats.ts";
-import { isQuiet, mergeTallies, snapshot } from "../domain/counters.ts";
+import { HubState, type ShardReport, type StatsFrame, type StatsSnapshot } from "../contract/stats.ts";
 import type { Env } from "../env.ts";
-import { type Resume, readResume } from "../live/resume.ts";
+import { readResume } from "../live/resume.ts";
 import { acceptSocket, answerPings, broadcast, closeRevoked, refusal, refuseMessage } from "../live/sockets.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
+import { HubRunner } from "../runtime/hub-runner.ts";
 import { readKey, type Scope } from "../tenants/keys.ts";
 import { Actor } from "./actor.ts";
 import type { Serves, StatsHubAddress } from "./addresses.ts";
@@ -24,12 +19,6 @@ import type { Serves, StatsHubAddress } from "./addresses.ts";
  */
 export const MAX_SOCKETS = 10_000;
 
-/** While rates are not zero, how often sockets see them decay: the length of a slice, within which they hardly change. */
-const TICK_MS = 10_000;
-
-/** How often the keys of the sockets are looked at. With KV's own cache, a revoked key's sockets live for two minutes at most. */
-const KEYS_EVERY_MS = 60_000;
-
 /** KV answers in milliseconds; a sick one must not hold up the frames. */
 const KEY_DEADLINE_MS = 5_000;
 
@@ -38,65 +27,59 @@ const WATCHING: Scope = "orders:read";
 
 const STATE_KEY = "state";
 
-/** `seq` numbers the merges that changed something. The shards are keyed by their number. */
-const HubState = z.object({ seq: z.int().nonnegative(), shards: z.record(z.string(), ShardTally) });
-type HubState = z.infer<typeof HubState>;
-
 export class StatsHub extends Actor implements Serves<StatsHubAddress> {
-  #state: HubState;
-  /** Of all shards together; null until somebody asks. */
-  #tally: Tally | null = null;
-  /** When the alarm is due, as far as this instance knows; an alarm that is overdue counts as lost and is set again. */
-  #tickAt = 0;
-  /** When the keys were last looked at; unknown after a hibernation, so the next alarm does. */
-  #keysSeenAt = 0;
+  readonly #runner: HubRunner;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#state = HubState.parse(this.store.get(STATE_KEY) ?? { seq: 0, shards: {} });
+    this.#runner = new HubRunner(
+      {
+        store: {
+          save: (state) => this.store.put(STATE_KEY, state),
+          arm: (at) => this.store.arm(at),
+          armedAt: () => this.store.armedAt(),
+        },
+        sockets: {
+          count: () => ctx.getWebSockets().length,
+          broadcast: (frame) => this.#broadcast(frame),
+          closeRevoked: () => this.#closeRevoked(),
+        },
+        now,
+      },
+      HubState.optional().parse(this.store.get(STATE_KEY)),
+    );
     answerPings(ctx);
   }
 
-  /** Takes over every report that is newer than what is known of its shard, in any order; the others change nothing. */
-  async merge(reports: readonly ShardReport[]): Promise<void> {
-    const shards = { ...this.#state.shards };
-    for (const { shard, revision, tally } of z.array(ShardReport).parse(reports)) {
-      if (revision > (shards[shard]?.revision ?? 0)) shards[shard] = { revision, tally };
-    }
-    const changed = Object.keys(shards).some((shard) => shards[shard] !== this.#state.shards[shard]);
-    if (!changed) return;
-    this.#save({ seq: this.#state.seq + 1, shards });
-    await this.#show();
+  merge(reports: readonly ShardReport[]): Promise<void> {
+    return this.#runner.merge(reports);
   }
 
-  /** @param at milliseconds; rates are those of the minutes before it */
-  snapshot(at: number = now()): StatsSnapshot {
-    return this.#snapshot(at);
+  snapshot(at?: number): StatsSnapshot {
+    return this.#runner.snapshot(at);
   }
 
-  /** `GET …/live?after=N` with an upgrade to WebSocket; the frames are `StatsFrame`s. Anything else gets a problem. */
   override async fetch(request: Request): Promise<Response> {
     const resume = readResume(new URL(request.url).searchParams.get("after"));
     if (resume.outcome === "refused") return refusal(problem("invalid-request", resume.detail));
-    return this.#connect(request, resume);
+    const after = resume.outcome === "after" ? resume.seq : null;
+    return this.#runner.connect(after, (greeting) => acceptSocket(this.ctx, request, JSON.stringify(greeting), MAX_SOCKETS));
   }
 
   override webSocketMessage(socket: WebSocket): void {
     refuseMessage(this.ctx, socket);
   }
 
-  /**
-   * Hangs up on those whose key was revoked, and shows the others the state of before at a later time. That needs no number
-   * of its own, and so no row.
-   */
-  protected override async wake(): Promise<void> {
-    this.#tickAt = 0;
-    if (now() - this.#keysSeenAt >= KEYS_EVERY_MS) await this.#closeRevoked();
-    await this.#show();
+  protected override wake(): Promise<void> {
+    return this.#runner.wake();
+  }
+
+  #broadcast(frame: StatsFrame): void {
+    const sockets = broadcast(this.ctx, JSON.stringify(frame));
+    log.info("stats.broadcast", { tenant: this.ctx.id.name, seq: frame.seq, sockets });
   }
 
   async #closeRevoked(): Promise<void> {
-    this.#keysSeenAt = now();
     const closed = await closeRevoked(this.ctx, (keyDigest) => this.#mayWatch(keyDigest));
     if (closed > 0) log.info("live.revoked", { tenant: this.ctx.id.name, sockets: closed });
   }
@@ -112,48 +95,5 @@ export class StatsHub extends Actor implements Serves<StatsHubAddress> {
       log.warn("live.key_unknown", { tenant: this.ctx.id.name, error: excerpt(error) });
       return true;
     }
-  }
-
-  async #connect(request: Request, resume: Exclude<Resume, { outcome: "refused" }>): Promise<Response> {
-    const missed = resume.outcome === "after" && resume.seq !== this.#state.seq;
-    const greeting = this.#frame(resume.outcome === "after" && !missed ? "resumed" : "snapshot", missed);
-    const response = acceptSocket(this.ctx, request, JSON.stringify(greeting), MAX_SOCKETS);
-    await this.#keepTicking(greeting.stats);
-    return response;
-  }
-
-  #save(state: HubState): void {
-    this.store.put(STATE_KEY, state);
-    this.#state = state;
-    this.#tally = null;
-  }
-
-  async #show(): Promise<void> {
-    if (this.ctx.getWebSockets().length === 0) return;
-    const frame = this.#frame("stats", false);
-    const sockets = broadcast(this.ctx, JSON.stringify(frame));
-    log.info("stats.broadcast", { tenant: this.ctx.id.name, seq: frame.seq, sockets });
-    await this.#keepTicking(frame.stats);
-  }
-
-  /** As long as somebody watches: soon while there is something to decay, otherwise for the next look at the keys. */
-  async #keepTicking(stats: StatsSnapshot): Promise<void> {
-    if (this.ctx.getWebSockets().length === 0) return;
-    // After a hibernation only the platform knows the alarm, which newcomers must not put off again and again.
-    if (this.#tickAt === 0) this.#tickAt = (await this.store.armedAt()) ?? 0;
-    const dueAt = now() + (isQuiet(stats) ? KEYS_EVERY_MS : TICK_MS);
-    if (now() < this.#tickAt && this.#tickAt <= dueAt) return;
-    this.#tickAt = dueAt;
-    await this.store.arm(dueAt);
-  }
-
-  #frame(type: StatsFrame["type"], gap: boolean): StatsFrame {
-    const stats = this.#snapshot(now());
-    return { type, seq: this.#state.seq, at: stats.at, ...(gap && { gap }), stats };
-  }
-
-  #snapshot(at: number): StatsSnapshot {
-    this.#tally ??= mergeTallies(Object.values(this.#state.shards).map((shard) => shard.tally));
-    return snapshot(this.#tally, at);
   }
 }

@@ -1,15 +1,15 @@
 /**
- * One shard of a tenant's counters, named `<tenant>/<shard>`. It remembers for every order what it counts for, so that
- * duplicates and late arrivals change nothing, and keeps the tally in one row that each delivery rewrites once. It never
- * forgets an order: at about 100 bytes each, the 10 GB of an actor hold 100 million orders per shard.
+ * The Durable Object of one shard of a tenant's counters, named `<tenant>/<shard>`: storage for a `ShardRunner`. The tally is
+ * one row that each delivery rewrites once. It never forgets an order: at about 100 bytes each, the 10 GB of an actor hold
+ * 100 million orders per shard.
  */
-import type { OrderSummary } from "../contract/order.ts";
+import type { JournaledOrder, OrderSummary } from "../contract/order.ts";
 import { ShardTally } from "../contract/stats.ts";
-import { type Contribution, type CountedGroup, contributionOf, countOrders, emptyTally, recount } from "../domain/counters.ts";
+import type { Contribution, CountedGroup } from "../domain/counters.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import type { Row } from "../platform/storage.ts";
-import type { JournaledOrder } from "../projections/projection.ts";
+import { ShardRunner } from "../runtime/shard-runner.ts";
 import { Actor } from "./actor.ts";
 import type { Serves, StatsShardAddress } from "./addresses.ts";
 
@@ -58,73 +58,54 @@ interface ContributionRow extends Row {
 }
 
 export class StatsShard extends Actor implements Serves<StatsShardAddress> {
-  #state: ShardTally;
+  readonly #runner: ShardRunner;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, SCHEMA);
-    this.#state = this.#load();
+    const { store } = this;
+    this.#runner = new ShardRunner(
+      {
+        store: {
+          contributions: (orderIds) => this.#contributions(orderIds),
+          groups: () => store.read<CountedGroup & Row>(SQL.groups),
+          saveContributions: (changed) => void store.write(SQL.setContributions, JSON.stringify([...changed].map(toRow))),
+          saveTally: ({ revision, tally }) => void store.write(SQL.setTally, revision, JSON.stringify(tally)),
+          transaction: (work) => store.transaction(work),
+        },
+        now,
+      },
+      this.#savedTally(),
+    );
   }
 
-  /**
-   * Counts orders of this shard at the versions given. The answer holds all that was ever counted here, so that whoever
-   * lost the answer to an earlier call is whole again with this one; `revision` rises with each call that changed anything.
-   */
   apply(orders: readonly OrderSummary[]): ShardTally {
-    const known = this.#contributions(orders.map((order) => order.orderId));
-    const { tally, changed } = countOrders(this.#state.tally, known, orders, now());
-    if (changed.size > 0) this.#save({ revision: this.#state.revision + 1, tally }, changed);
-    return this.#state;
+    return this.#runner.apply(orders);
   }
 
   read(): ShardTally {
-    return this.#state;
+    return this.#runner.state;
   }
 
-  /** What orders count for here; an order that was never counted is missing. */
   contributionsOf(orderIds: readonly string[]): Map<string, Contribution> {
     return this.#contributions(orderIds);
   }
 
-  /** What the next orders by id count for: a walk over everything that was ever counted here. */
   contributionsAfter(orderId: string, limit: number): Map<string, Contribution> {
     return new Map(this.store.read<ContributionRow>(SQL.contributionsAfter, orderId, limit).map(fromRow));
   }
 
-  /**
-   * Makes orders count for what they are, whatever they counted for, and the tally anew from all contributions. It reads
-   * every one of them: for repairs. An order that was counted at a higher version than both given is left alone.
-   */
   repair(orders: readonly JournaledOrder[]): ShardTally {
-    const known = this.#contributions(orders.map(({ order }) => order.orderId));
-    const changed = new Map<string, Contribution>();
-    for (const { order, seen } of orders) {
-      const before = known.get(order.orderId);
-      if (before !== undefined && before.version > order.version && before.version !== seen) continue;
-      changed.set(order.orderId, contributionOf(before, order));
-    }
-    this.store.transaction(() => {
-      this.store.write(SQL.setContributions, JSON.stringify([...changed].map(toRow)));
-      const tally = recount(this.#state.tally, this.store.read<CountedGroup & ContributionRow>(SQL.groups));
-      this.#save({ revision: this.#state.revision + 1, tally }, new Map());
-    });
-    return this.#state;
+    return this.#runner.repair(orders);
   }
 
-  #save(state: ShardTally, changed: ReadonlyMap<string, Contribution>): void {
-    this.store.transaction(() => {
-      this.store.write(SQL.setContributions, JSON.stringify([...changed].map(toRow)));
-      this.store.write(SQL.setTally, state.revision, JSON.stringify(state.tally));
-    });
-    this.#state = state;
-  }
-
-  #load(): ShardTally {
-    const row = this.store.read<{ revision: number; body: string }>(SQL.tally)[0];
-    return row ? ShardTally.parse({ revision: row.revision, tally: JSON.parse(row.body) }) : { revision: 0, tally: emptyTally() };
-  }
-
+  /** Apart from `contributionsOf`, which would count as a request. */
   #contributions(orderIds: readonly string[]): Map<string, Contribution> {
     return new Map(this.store.read<ContributionRow>(SQL.contributions, JSON.stringify(orderIds)).map(fromRow));
+  }
+
+  #savedTally(): ShardTally | undefined {
+    const row = this.store.read<{ revision: number; body: string }>(SQL.tally)[0];
+    return row && ShardTally.parse({ revision: row.revision, tally: JSON.parse(row.body) });
   }
 }
 

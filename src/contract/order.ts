@@ -219,3 +219,9 @@ export const OrderSummary = z.object({
   updatedAt: Millis,
 });
 export type OrderSummary = z.infer<typeof OrderSummary>;
+
+/** An order as its journal has it. `seen`: the version that a projection showed, which may be one that the order never had. */
+export interface JournaledOrder {
+  readonly order: OrderSummary;
+  readonly seen: number | null;
+}

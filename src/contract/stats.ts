@@ -83,3 +83,7 @@ export type ShardTally = z.infer<typeof ShardTally>;
 
 export const ShardReport = ShardTally.extend({ shard: Count });
 export type ShardReport = z.infer<typeof ShardReport>;
+
+/** What a hub keeps. `seq` numbers the merges that changed something; the shards are keyed by their number. */
+export const HubState = z.object({ seq: Count, shards: z.record(z.string(), ShardTally) });
+export type HubState = z.infer<typeof HubState>;

@@ -1,8 +1,10 @@
 /**
  * Makes projections what the journals say. Money and stock are never touched: what a provider's ledger has is for a person.
  */
+
+import type { JournaledOrder } from "../contract/order.ts";
 import { summarize } from "../domain/order.ts";
-import type { JournaledOrder, Projection } from "../projections/projection.ts";
+import type { Projection } from "../projections/projection.ts";
 import type { Audit } from "./auditor.ts";
 
 /**

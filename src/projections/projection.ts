@@ -3,13 +3,7 @@
  * and version. Each fails by itself, and each can be made anew from the journals.
  */
 import type { OrderChanged } from "../contract/messages.ts";
-import type { OrderSummary } from "../contract/order.ts";
-
-/** An order as its journal has it. `seen`: the version that the projection showed, which may be one that the order never had. */
-export interface JournaledOrder {
-  readonly order: OrderSummary;
-  readonly seen: number | null;
-}
+import type { JournaledOrder } from "../contract/order.ts";
 
 /** What became of some changes in one projection. */
 export interface Projected {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
+import type { JournaledOrder } from "../../src/contract/order.ts";
 import type { Audit } from "../../src/ops/auditor.ts";
 import type { Finding } from "../../src/ops/laws.ts";
 import { repairAll } from "../../src/ops/repair.ts";
-import type { JournaledOrder, Projection } from "../../src/projections/projection.ts";
+import type { Projection } from "../../src/projections/projection.ts";
 import { confirmed, stateAfter } from "../support/orders.ts";
 
 const state = stateAfter(...confirmed());

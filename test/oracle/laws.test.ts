@@ -239,6 +239,14 @@ describe("The projections", () => {
     expect(watched(frame(1), frame(3, true), frame(4), frame(4))).toEqual([]);
     expect(watched({ ...frame(1), stats: { ...stats, byStatus: { ...stats.byStatus, confirmed: 1 } } })).toEqual([6]);
   });
+
+  it("number no two states alike, whoever was shown them", () => {
+    const stats = StatsSnapshot.parse(snapshot(emptyTally(), 0));
+    const before: SeenFrame = { type: "stats", seq: 1, stats: { ...stats, byStatus: { ...stats.byStatus, held: 1 } } };
+    const after: SeenFrame = { type: "stats", seq: 1, stats };
+    const receivers = [[before, { ...after, seq: 2 }], [after]];
+    expect(laws({ orders: [], counters: [{ tenant: TENANT, counters: stats, receivers }] })).toEqual([6]);
+  });
 });
 
 describe("Trouble", () => {

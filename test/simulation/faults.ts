@@ -70,7 +70,6 @@ export interface Faults {
   /** A person pauses a provider for some time. */
   readonly pauses: readonly Outage[];
   readonly socketDrops: number;
-  readonly counterFails: number;
 }
 
 const CALM_WIRE: WireFaults = { loss: 0, doubled: 0, delayed: 0, delayMaxMs: 0, refused: 0 };
@@ -101,7 +100,6 @@ export const calm = (faults: Faults): Faults => ({
   outages: [],
   pauses: [],
   socketDrops: 0,
-  counterFails: 0,
 });
 
 const PROVIDERS: readonly ProviderName[] = ["payment", "inventory", "fulfilment", "notification"];
@@ -157,7 +155,6 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     ],
     pauses: PROVIDERS.flatMap((what) => drawOutages(draw, what, lastsMs, 0.08, 20 * MINUTE)),
     socketDrops: rate(0.3),
-    counterFails: rate(0.3),
   };
 }
 

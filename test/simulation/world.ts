@@ -5,7 +5,7 @@
 
 import { LANES, Priority } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
-import type { ProviderName } from "../../src/contract/order.ts";
+import type { OrderSummary, ProviderName } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
 import { accountOf } from "../../src/domain/breaker.ts";
 import { summarize } from "../../src/domain/order.ts";
@@ -223,7 +223,11 @@ class World {
       ]);
     if (this.#long && !broken()) {
       this.#sweepEveryMs = LONG_SWEEP_EVERY_MS;
+      // Nobody watches for weeks, which the hub's alarm would fill with events.
+      for (const receiver of this.#projections.receivers) receiver.leave();
       await loop.run(loop.now + LONG_MS, broken);
+      for (const receiver of this.#projections.receivers) receiver.connect();
+      await this.#untilQuiet();
       if (!broken()) this.#check((evidence) => [...checkQuiet(evidence), ...unnoticed(evidence)]);
     }
     return this.#report();
@@ -236,9 +240,14 @@ class World {
     loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#stock.receive(STOCKED[0], whole(draw, 1, 20)));
     this.#people.begin(this.#orders, this.#faultsLastMs / 2, (orderId) => void this.#deadLetters.send({ orderId }).catch(() => {}));
     for (const receiver of this.#projections.receivers) loop.after(whole(draw, 0, MINUTE), () => receiver.connect());
+    for (const tenant of TENANTS) {
+      if (chance(draw, 0.5))
+        loop.after(whole(draw, 0, this.#faultsLastMs), () => void this.#projections.rebuild(tenant, () => this.#journaled(tenant)));
+    }
     for (const at of faults.deploys) {
       loop.after(at, () => this.#actors.deploy());
       loop.after(at, () => this.#breakers.restart());
+      loop.after(at, () => this.#projections.deploy());
     }
     for (const [index, { what, from, to }] of faults.pauses.entries()) {
       const provider = what as ProviderName;
@@ -252,13 +261,20 @@ class World {
     }
     this.#every(
       () => EVICT_EVERY_MS,
-      () => this.#actors.evictSome(),
+      () => {
+        this.#actors.evictSome();
+        this.#projections.evictSome();
+      },
       () => loop.now - EPOCH < this.#faultsLastMs,
     );
     this.#every(
       () => this.#sweepEveryMs,
       () => this.#sweep(),
     );
+  }
+
+  #journaled(tenant: string): OrderSummary[] {
+    return this.#actors.states().flatMap((state) => (state.order.tenant === tenant ? [summarize(state)] : []));
   }
 
   /** Pokes what the history shows as overdue, as `ops/sweeper.ts` asks for it. */

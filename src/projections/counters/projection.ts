@@ -3,12 +3,12 @@
  * One tenant's failure leaves out only its own orders, and one shard's only those that it counts.
  */
 import type { OrderChanged } from "../../contract/messages.ts";
-import type { OrderSummary } from "../../contract/order.ts";
+import type { JournaledOrder, OrderSummary } from "../../contract/order.ts";
 import type { ShardReport, ShardTally } from "../../contract/stats.ts";
 import { shardOf } from "../../domain/counters.ts";
 import { within } from "../../platform/deadline.ts";
 import { excerpt, log } from "../../platform/log.ts";
-import type { JournaledOrder, Projection } from "../projection.ts";
+import type { Projection } from "../projection.ts";
 
 /** A slower actor is overloaded or moving. Its orders are counted with a later delivery. */
 const COUNTING_DEADLINE_MS = 10_000;

@@ -5,9 +5,9 @@
 import { and, eq, getTableColumns, gte, lt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { z } from "zod";
+import type { JournaledOrder } from "../../contract/order.ts";
 import { OrderId } from "../../contract/primitives.ts";
 import { within } from "../../platform/deadline.ts";
-import type { JournaledOrder } from "../projection.ts";
 import type { Position } from "./queries.ts";
 import { orders as table } from "./schema.ts";
 

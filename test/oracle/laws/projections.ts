@@ -1,5 +1,5 @@
 /** Laws 4 and 6: the projections show what the orders are, and a socket hides no gap. */
-import { type Counted, type Evidence, KEPT, type ListedOrder, type Violation } from "../evidence.ts";
+import { type Counted, type Evidence, KEPT, type ListedOrder, type SeenFrame, type Violation } from "../evidence.ts";
 
 /** Law 4: the history has the same orders, once each. Whatever both sides show of one is equal. */
 export function differingHistory({ orders, history }: Evidence): Violation[] {
@@ -69,10 +69,11 @@ function countedWrong({ tenant, counters, receivers }: Counted, all: Evidence["o
 /** What the merchant still waits for. */
 const PENDING: ReadonlySet<ListedOrder["status"]> = new Set(["accepted", "processing", "held", "cancelling"]);
 
-/** Law 6: each frame follows the one before it, or says that it does not; and the newest one shows the truth. */
+/** Law 6: each frame follows the one before it, or says that it does not; a number stands for one state; and the newest frame shows the truth. */
 export function unannouncedGaps({ counters = [] }: Evidence): Violation[] {
-  return counters.flatMap(({ tenant, receivers, counters: shown }) =>
-    receivers.flatMap((frames, index): Violation[] => {
+  return counters.flatMap(({ tenant, receivers, counters: shown }) => [
+    ...ambiguousNumbers(tenant, receivers.flat()),
+    ...receivers.flatMap((frames, index): Violation[] => {
       const subject = `receiver ${index} of ${tenant}`;
       const gaps = frames.flatMap(({ seq, gap }, at): Violation[] => {
         const before = frames[at - 1];
@@ -83,5 +84,17 @@ export function unannouncedGaps({ counters = [] }: Evidence): Violation[] {
       const stale = newest !== undefined && JSON.stringify(newest) !== JSON.stringify(shown.byStatus);
       return stale ? [...gaps, { law: 6, subject, evidence: "the newest frame does not show the counters" }] : gaps;
     }),
-  );
+  ]);
+}
+
+/** A receiver that comes back with a number is told what happened since by it, whoever else was shown that number. */
+function ambiguousNumbers(tenant: string, frames: readonly SeenFrame[]): Violation[] {
+  const states = new Map<number, string>();
+  for (const { seq, stats } of frames) {
+    const state = JSON.stringify(stats.byStatus);
+    const known = states.get(seq) ?? state;
+    if (known !== state) return [{ law: 6, subject: `frames of ${tenant}`, evidence: `frame ${seq} is the number of two states` }];
+    states.set(seq, state);
+  }
+  return [];
 }
