@@ -107,14 +107,8 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     return this.#with(async (runner) => runner.quarantine(cause));
   }
 
-  /** What was loaded is forgotten when it fails: the next one begins with the journal. */
   protected override async wake(): Promise<void> {
-    try {
-      await this.#with((runner) => runner.wake());
-    } catch (error) {
-      this.#loaded = null;
-      throw error;
-    }
+    await this.#with((runner) => runner.wake());
   }
 
   protected override get subject(): LogFields {
