@@ -21,6 +21,9 @@ import type { JournaledOrder } from "../projections/projection.ts";
 import type { AskedBreaker } from "../runtime/breakers.ts";
 import type { AdvanceResult, CommandResult, OrderRunner, PlaceResult, Poked } from "../runtime/order-runner.ts";
 
+/** Actors asked at a time when many are. Some hundred then still answer within a second, and an overloaded one gets no burst. */
+export const MAX_CONCURRENT_ACTORS = 20;
+
 /** What a class offers to be reached at an address: the same methods, which need not be asynchronous where they are. */
 export type Serves<Address> = {
   [Method in keyof Address]: Address[Method] extends (...args: infer Args) => Promise<infer Result>

@@ -3,6 +3,7 @@
  * What to do is decided by `domain/redrive.ts`. It never touches an order but by the command that a person would give. A
  * crash may repeat the newest second, which is harmless: an order that was released already is only watched.
  */
+import pMap from "p-map";
 import type { Hint } from "../contract/messages.ts";
 import type { RedriveJobView } from "../contract/quarantine.ts";
 import {
@@ -24,10 +25,17 @@ import { sendHints } from "../messaging/hints.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { inRounds } from "../platform/rounds.ts";
 import type { Row } from "../platform/storage.ts";
 import { Actor } from "./actor.ts";
-import { type FoundRedrive, type OrderAddress, orderActor, type RedriveAddress, type RedriveOrders, type Serves } from "./addresses.ts";
+import {
+  type FoundRedrive,
+  MAX_CONCURRENT_ACTORS,
+  type OrderAddress,
+  orderActor,
+  type RedriveAddress,
+  type RedriveOrders,
+  type Serves,
+} from "./addresses.ts";
 
 /** A row is written when the job begins and once more when the order's outcome is known; which orders were taken is one number. */
 const SCHEMA = ["CREATE TABLE items (position INTEGER PRIMARY KEY, order_id TEXT NOT NULL, outcome TEXT) STRICT"] as const;
@@ -137,7 +145,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   /** Looks at released orders, those that were looked at last at the end. One that cannot be reached is looked at again later. */
   async #check(): Promise<void> {
     const batch = this.#open.slice(0, MAX_CHECKS);
-    const outcomes = await inRounds(batch, (item) => this.#outcome(item).catch(asError));
+    const outcomes = await pMap(batch, (item) => this.#outcome(item).catch(asError), { concurrency: MAX_CONCURRENT_ACTORS });
     const judged = batch.flatMap((item, index) => asDecided(item, outcomes[index]));
     this.#decide(judged);
     const done = new Set(judged.map(({ item }) => item));
@@ -153,7 +161,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   async #release(orders: RedriveOrders): Promise<void> {
     const batch = this.store.read<Item>(SQL.next, this.#job.taken, toTake(this.#job, orders));
     if (batch.length === 0) return;
-    const answers = await inRounds(batch, (item) => this.#redrive(item, orders).catch(asError));
+    const answers = await pMap(batch, (item) => this.#redrive(item, orders).catch(asError), { concurrency: MAX_CONCURRENT_ACTORS });
     const outcomes = answers.map((answer) => (answer instanceof Error ? "failed" : answer.outcome));
     await sendHints(
       this.env,

@@ -3,9 +3,12 @@
  * happens. What has to be remembered of a socket is attached to it, because memory and timers are lost with, or prevent, the
  * hibernation.
  */
+import pMap from "p-map";
 import { z } from "zod";
 import { type Problem, problem } from "../contract/problems.ts";
-import { inRounds } from "../platform/rounds.ts";
+
+/** Keys looked up at a time: they are read from KV, which answers in tens of milliseconds. */
+const MAX_CONCURRENT_LOOKUPS = 20;
 
 /** How the Worker tells the actor whose socket it is: the digest of the API key. Whatever a client sent under this name is replaced. */
 export const KEY_DIGEST_HEADER = "x-orderline-key-digest";
@@ -82,11 +85,12 @@ export function broadcast(ctx: DurableObjectState, frame: string): number {
  */
 export async function closeRevoked(ctx: DurableObjectState, opens: (keyDigest: string) => Promise<boolean>): Promise<number> {
   const byKey = [...Map.groupBy(ctx.getWebSockets(), keyOf)];
-  const closed = await inRounds(byKey, async ([keyDigest, sockets]) => {
+  const closeIfRevoked = async ([keyDigest, sockets]: (typeof byKey)[number]): Promise<number> => {
     if (keyDigest !== null && (await opens(keyDigest))) return 0;
     for (const socket of sockets) hangUp(socket, UNAUTHORIZED, "the API key is not good any more");
     return sockets.length;
-  });
+  };
+  const closed = await pMap(byKey, closeIfRevoked, { concurrency: MAX_CONCURRENT_LOOKUPS });
   return closed.reduce((sum, count) => sum + count, 0);
 }
 

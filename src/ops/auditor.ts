@@ -2,7 +2,8 @@
  * Compares orders with their journals: the history's rows, the counters' contributions and the providers' ledgers. It only
  * reads. It remembers which providers and orders did not answer, because a comparison that was not made must not look passed.
  */
-import { orderActor, stockActor } from "../actors/addresses.ts";
+import pMap from "p-map";
+import { MAX_CONCURRENT_ACTORS, orderActor, stockActor } from "../actors/addresses.ts";
 import { ProviderName } from "../contract/order.ts";
 import { OrderId } from "../contract/primitives.ts";
 import type { Contribution } from "../domain/counters.ts";
@@ -10,7 +11,6 @@ import type { OrderState } from "../domain/order.ts";
 import type { Env } from "../env.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { inRounds } from "../platform/rounds.ts";
 import type { HistoryRow } from "../projections/history/audit.ts";
 import { ledgerReadersFrom } from "../providers/index.ts";
 import { breakerOf } from "./attention.ts";
@@ -59,7 +59,7 @@ export class Auditor {
 
   /** Audits the orders. One whose actor does not answer is counted as unreachable and left out. */
   async all(orders: readonly Claims[]): Promise<Audit[]> {
-    const audits = await inRounds(orders, async (order) => {
+    const audit = async (order: Claims): Promise<Audit[]> => {
       try {
         return [await this.#audit(order)];
       } catch (error) {
@@ -67,7 +67,8 @@ export class Auditor {
         this.unreachable++;
         return [];
       }
-    });
+    };
+    const audits = await pMap(orders, audit, { concurrency: MAX_CONCURRENT_ACTORS });
     return audits.flat();
   }
 

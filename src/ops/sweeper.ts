@@ -3,8 +3,8 @@
  * looks after itself, so a sweep only finds what the platform has lost. A poke restores a lost alarm or publishes a lost
  * change, and does nothing to a healthy order. A sweep is bounded; the next one goes on with the rest.
  */
-
-import { orderActor, tenantActor } from "../actors/addresses.ts";
+import pMap from "p-map";
+import { MAX_CONCURRENT_ACTORS, orderActor, tenantActor } from "../actors/addresses.ts";
 import type { SweepReport } from "../contract/ops.ts";
 import type { OrderStatus } from "../contract/order.ts";
 import { HOLD_MS } from "../domain/progress.ts";
@@ -13,7 +13,6 @@ import type { Env } from "../env.ts";
 import { random as dice, now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { inRounds } from "../platform/rounds.ts";
 import { type OverdueOrder, type OverdueRange, overdueOrders } from "../projections/history/overdue.ts";
 import type { Poked } from "../runtime/order-runner.ts";
 import { profiles } from "../tenants/profiles.ts";
@@ -56,7 +55,7 @@ export async function sweep(env: Env, { tenant, random = dice, at = now() }: Swe
   for (const name of tenants) {
     const ranges = rangesAt(at, random, await tracksOf(env, name));
     const overdue = (await overdueOrders(env.HISTORY, name, ranges, fair)).slice(0, fair);
-    const found = await inRounds(overdue, (order) => poke(env, name, order));
+    const found = await pMap(overdue, (order) => poke(env, name, order), { concurrency: MAX_CONCURRENT_ACTORS });
     report.checked += found.length;
     for (const outcome of found) report[outcome]++;
   }
