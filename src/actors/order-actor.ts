@@ -180,7 +180,8 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
       breakers: breakersFrom(env),
       publish: (change) => sendChange(env.ORDER_EVENTS, change),
       hint: (hint) => sendHints(env, [hint]),
-      deadLetter: async (letter) => void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", env.ORDERS_DEAD_LETTER.send(letter))),
+      deadLetter: async (letter) =>
+        void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", () => env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),
       backlog: (priority) => backlogOf(env, priority),
       background: (work) => ctx.waitUntil(work),

@@ -153,7 +153,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   }
 
   async #outcome(item: Item): Promise<ItemOutcome | null> {
-    const asked = this.#order(item).view(this.#tenant);
+    const asked = () => this.#order(item).view(this.#tenant);
     const state = await within(ORDER_DEADLINE_MS, "reading an order", asked);
     return state === null ? "failed" : outcomeOf(state.status);
   }
@@ -178,7 +178,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   async #redrive(item: Item, { startedBy: by, reason, id }: RedriveOrders): Promise<{ outcome: ItemOutcome | null; hint?: Hint }> {
     const command = { type: "RedriveOrder", by, reason: reason ?? `redrive ${id}` } as const;
     const ask = () => this.#order(item).command(this.#tenant, command);
-    const result = await within(ORDER_DEADLINE_MS, "redriving an order", ask().catch(ask));
+    const result = await within(ORDER_DEADLINE_MS, "redriving an order", () => ask().catch(ask));
     if (result === null) return { outcome: "failed" };
     const { state, refusal } = result;
     if (refusal) return { outcome: outcomeOf(state.status) === null ? null : "skipped" };

@@ -76,7 +76,7 @@ export class TenantActor extends Actor implements Serves<TenantAddress> {
     const published = this.#publish();
     this.ctx.waitUntil(published.catch(() => {}));
     await armed;
-    await within(PUBLISH_DEADLINE_MS, "writing a profile to KV", published).catch((error: unknown) => {
+    await within(PUBLISH_DEADLINE_MS, "writing a profile to KV", () => published).catch((error: unknown) => {
       log.warn("tenant.unpublished", { ...this.subject, version: current.version, error: excerpt(error) });
     });
     return { outcome: repeated ? "unchanged" : "changed", current };

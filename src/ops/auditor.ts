@@ -83,7 +83,7 @@ export class Auditor {
   }
 
   async #read(orderId: string): Promise<OrderState | null> {
-    const asked = orderActor(this.#env, orderId).view(this.#tenant);
+    const asked = () => orderActor(this.#env, orderId).view(this.#tenant);
     return within(ACTOR_DEADLINE_MS, "reading an order", asked);
   }
 

@@ -175,7 +175,7 @@ async function lostPage(
   { shard, orderId }: Start & { phase: "counters" },
 ): Promise<Page> {
   const actor = statsShardActor(env, tenant, shard);
-  const counted = await within(ACTOR_DEADLINE_MS, "walking the counters", actor.contributionsAfter(orderId, WALK));
+  const counted = await within(ACTOR_DEADLINE_MS, "walking the counters", () => actor.contributionsAfter(orderId, WALK));
   const missing = await missingOrders(env.HISTORY, [...counted.keys()]);
   const audits = await auditor.all(missing.map((id) => ({ orderId: id, shown: { history: null, counters: counted.get(id) ?? null } })));
   const lost = audits.filter(({ state }) => state === null || (state.placedAt >= period.from && state.placedAt < period.to));
@@ -188,7 +188,7 @@ async function countedFor(env: Env, tenant: string, orderIds: readonly string[])
   const shards = [...Map.groupBy(orderIds, shardOf)];
   const answers = await Promise.all(
     shards.map(([shard, own]) => {
-      const asked = statsShardActor(env, tenant, shard).contributionsOf(own);
+      const asked = () => statsShardActor(env, tenant, shard).contributionsOf(own);
       return within(ACTOR_DEADLINE_MS, "reading the counters", asked);
     }),
   );

@@ -73,7 +73,7 @@ const TRACKS_DEADLINE_MS = 5_000;
 async function tracksOf(env: Env, tenant: string): Promise<readonly NamedTrack[]> {
   const current = await profiles.of(env, tenant);
   if (current?.version === 0) return EMBEDDED_TRACKS;
-  const asked = within(TRACKS_DEADLINE_MS, "asking for a tenant's tracks", tenantActor(env, tenant).tracks());
+  const asked = within(TRACKS_DEADLINE_MS, "asking for a tenant's tracks", () => tenantActor(env, tenant).tracks());
   const own = await asked.catch((error: unknown) => {
     log.warn("tenant.profile_unanswered", { tenant, error: excerpt(error) });
     return Object.entries(current?.profile.tracks ?? {}).map(([name, track]) => ({ name, track }));
@@ -92,7 +92,7 @@ const FOUND: Readonly<Record<Poked, Found>> = {
 
 async function poke(env: Env, tenant: string, { orderId, version }: OverdueOrder): Promise<Found> {
   try {
-    const poked = await within(POKE_DEADLINE_MS, "poking an order", orderActor(env, orderId).poke(version));
+    const poked = await within(POKE_DEADLINE_MS, "poking an order", () => orderActor(env, orderId).poke(version));
     if (poked !== "healthy") log.warn("sweep.found", { orderId, tenant, found: poked ?? "unknown_order", version });
     return poked === null ? "unreachable" : FOUND[poked];
   } catch (error) {

@@ -82,7 +82,7 @@ export function inventoryLedgerReader(stockOf: StockOf<SkuRecord>): LedgerReader
       const reservation = await stockOf(tenant, sku).reservationOf(orderId);
       return reservation === null ? [] : [{ operation: OPERATION_OF[reservation.status], sku, quantity: reservation.quantity }];
     };
-    const read = pMap(concerned(asked), entries, { concurrency: MAX_CONCURRENT_SKUS });
+    const read = (signal: AbortSignal) => pMap(concerned(asked), entries, { concurrency: MAX_CONCURRENT_SKUS, signal });
     try {
       const effects = await within(LEDGER_DEADLINE_MS, "reading the stock's ledger", read);
       return { outcome: "read", effects: effects.flat() };

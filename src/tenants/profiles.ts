@@ -69,7 +69,7 @@ export class Profiles {
     const meter = new Meter("profiles", bindings);
     meter.add({ kvReads: 1 });
     meter.flush();
-    return within(READ_DEADLINE_MS, "reading a profile from KV", bindings.PROFILES.get(tenant));
+    return within(READ_DEADLINE_MS, "reading a profile from KV", () => bindings.PROFILES.get(tenant));
   }
 
   #remember(tenant: string, profile: VersionedProfile): void {
