@@ -8,10 +8,10 @@ import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
+import { type Server, startServer } from "../../scripts/server.ts";
 import { OrderList } from "../../src/contract/views.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
 import { type ProviderServer, startProviderServer } from "../support/provider-server.ts";
-import { type Server, startServer } from "../support/server.ts";
 
 const ORDERS = 40;
 const EVERY = 20;
