@@ -100,6 +100,16 @@ export async function expectHonest(response: Response, method = "POST"): Promise
   return problem;
 }
 
+/** Sooner or later history and counters hold the accepted orders of the only tenant, and nothing else. */
+export async function expectProjected(accepted: ReadonlySet<string>, key: string): Promise<void> {
+  const ids = async () => {
+    const { results } = await env.HISTORY.prepare("SELECT order_id FROM orders").all<{ order_id: string }>();
+    return results.map((row) => row.order_id).sort();
+  };
+  await expect.poll(ids, DRAIN).toEqual([...accepted].sort());
+  expect(await (await get("/v1/stats", key)).json()).toMatchObject({ submitted: accepted.size });
+}
+
 /**
  * Listens to the log, and keeps its thousands of lines off the terminal. What it returns wraps a property, which then
  * also fails when a bug was recorded meanwhile, be it as an error or as a passing trouble.
