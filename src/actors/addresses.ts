@@ -16,6 +16,7 @@ import type { Adjustment, AdjustmentRefusal, Receipt, Reservation, Stock, StockA
 import type { OrderState } from "../domain/order.ts";
 import type { Velocity } from "../domain/risk.ts";
 import type { NamedTrack } from "../domain/tracks.ts";
+import type { Env } from "../env.ts";
 import type { CounterActors } from "../projections/counters/projection.ts";
 import type { JournaledOrder } from "../projections/projection.ts";
 import type { AskedBreaker } from "../runtime/breakers.ts";
@@ -31,17 +32,8 @@ export type Serves<Address> = {
     : never;
 };
 
-interface Namespaces {
-  readonly ORDERS: DurableObjectNamespace;
-  readonly INVENTORY: DurableObjectNamespace;
-  readonly VELOCITY: DurableObjectNamespace;
-  readonly STATS_SHARDS: DurableObjectNamespace;
-  readonly STATS_HUBS: DurableObjectNamespace;
-  readonly BREAKERS: DurableObjectNamespace;
-  readonly REDRIVES: DurableObjectNamespace;
-  readonly TENANTS: DurableObjectNamespace;
-}
-type Has<Name extends keyof Namespaces> = Pick<Namespaces, Name>;
+/** An address asks for the one binding that it uses, not for the whole environment. */
+type Has<Name extends keyof Env> = Pick<Env, Name>;
 
 /** Answers arrive in types of the platform's own, which only make them disposable. They are plain data, so they are typed as such. */
 const stub = <Address>(namespace: DurableObjectNamespace, name: string) => namespace.getByName(name) as unknown as Address;
