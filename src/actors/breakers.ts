@@ -1,4 +1,4 @@
-/** The circuit breakers of this isolate, on the actors that it asks. */
+/** The circuit breakers of all accounts: actors hold them, and this isolate remembers what it believes of them. */
 import type { Breakers } from "../domain/ports.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
@@ -7,11 +7,12 @@ import { excerpt, log } from "../platform/log.ts";
 import { type Beliefs, breakersOf } from "../runtime/breakers.ts";
 import { breakerActor } from "./addresses.ts";
 
-/** An order waits no longer than this to learn whether it may call. */
+/** An order waits this long at most to learn whether it may call. */
 const ADMISSION_DEADLINE_MS = 2_000;
 
 const ofThisIsolate: Beliefs = new Map();
 
+/** The breakers as ports of an order. All orders of an isolate share what it believes. */
 export function breakersFrom(env: Pick<Env, "BREAKERS">): Breakers {
   return breakersOf(ofThisIsolate, {
     breaker: (account) => {

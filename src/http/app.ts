@@ -17,6 +17,7 @@ import { stats } from "./stats.ts";
 import { stock } from "./stock.ts";
 import { tenants } from "./tenants.ts";
 
+/** The Worker's HTTP app: all routes, and the OpenAPI document that describes them. */
 export const app = new OpenAPIHono<HttpEnv>();
 
 app.use(logged);

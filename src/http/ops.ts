@@ -1,4 +1,4 @@
-/** What an operator asks and does about the whole: what needs a person, the gates of the providers, sweeps and audits. */
+/** What an operator asks and does across orders: what needs a person, the breakers of the providers, sweeps and reconciliations. */
 import { z } from "zod";
 import { type BreakerAddress, breakerActor } from "../actors/addresses.ts";
 import { BreakerReason } from "../contract/breaker.ts";
@@ -16,6 +16,7 @@ import { body, errors, json, route, router } from "./openapi.ts";
 import { orNull, RETRY, respond } from "./problem.ts";
 
 const byProvider = z.object({ provider: ProviderName });
+/** The routes below `/v1/ops`. */
 export const ops = router();
 
 ops.openapi(
@@ -118,7 +119,7 @@ const breakerDown = problem("unavailable", "a provider's breaker does not answer
 
 const platformOnly = problem("forbidden", "the account is shared with other tenants; this needs the scope platform", { scope: "platform" });
 
-/** Pauses or resumes the provider, if the caller may. An account that other tenants call, too, is theirs to keep going as well. */
+/** Pauses or resumes the provider's breaker. A shared account takes the scope `platform`, because other tenants call it, too. */
 async function turnGate(c: Call, provider: ProviderName, turn: (breaker: BreakerAddress, by: string) => Promise<BreakerView>) {
   const { caller } = c.var;
   const account = await orNull(c, accountAt(c.env, caller.tenant, provider));

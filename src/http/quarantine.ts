@@ -25,6 +25,7 @@ import { orNull, RETRY, respond } from "./problem.ts";
 const NO_JOB = "no such redrive";
 const byId = z.object({ id: RedriveId });
 
+/** The routes below `/v1/quarantine`. */
 export const quarantine = router();
 
 quarantine.openapi(
@@ -140,7 +141,7 @@ async function matching(c: Call, filter: QuarantineFilter): Promise<{ parked: Pa
   return found && { parked: found.slice(0, MAX_REDRIVEN), truncated: found.length > MAX_REDRIVEN };
 }
 
-/** The order's own actor says what will happen; one that is no longer parked, whatever the history says, is left out. */
+/** Asks each order's own actor, since the history may be behind. An order that is no longer parked is left out. */
 async function preview(c: Call, parked: readonly ParkedOrder[]): Promise<z.infer<typeof RedrivePreviewView>["orders"]> {
   const previewed = async ({ orderId: id, causeFingerprint }: ParkedOrder) => {
     const state = await orderActor(c.env, id).view(c.var.caller.tenant);
@@ -152,7 +153,7 @@ async function preview(c: Call, parked: readonly ParkedOrder[]): Promise<z.infer
   return previews.flat();
 }
 
-/** A cause fingerprint that is none would be a bug in the projection; it must not hide the others. */
+/** A cause fingerprint that cannot be read is a bug of the projection. Its group is left out, so that the others are shown. */
 function groupOf({ causeFingerprint, orders, oldest, newest, samples }: ParkedGroup): z.infer<typeof QuarantineList>["groups"] {
   const read = readCauseFingerprint(causeFingerprint);
   if (!read) return [];

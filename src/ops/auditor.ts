@@ -18,11 +18,11 @@ import { type Finding, judgeCounters, judgeHistory, judgeProvider } from "./laws
 
 const ACTOR_DEADLINE_MS = 10_000;
 
-/** One order as each part of the system has it. `state` is null when no such order exists, whatever the projections show. */
+/** One order as each part of the system shows it. `state` is null when no such order exists, whatever the projections show. */
 export interface Audit {
   readonly orderId: string;
   readonly state: OrderState | null;
-  /** What each projection shows of the order; null: nothing. */
+  /** What each projection shows of the order; null when it shows nothing. */
   readonly shown: { readonly history: HistoryRow | null; readonly counters: Contribution | null };
   readonly findings: readonly Finding[];
 }
@@ -30,6 +30,7 @@ export interface Audit {
 /** What the projections show of an order. */
 type Claims = Pick<Audit, "orderId" | "shown">;
 
+/** Audits orders of one tenant. Prepare it once, then hand it any number of pages. */
 export class Auditor {
   readonly #env: Env;
   readonly #tenant: string;
@@ -77,7 +78,7 @@ export class Auditor {
     if (state === null) return { orderId, state, shown, findings: [unknown(shown)] };
     const projections = [...judgeHistory(state, shown.history, this.#at), ...judgeCounters(state, shown.counters, this.#at)];
     const outside = await this.#judgeProviders(state);
-    // The ledgers were read after the order. If the order has moved on in between, their differences prove nothing.
+    // The ledgers were read after the order. When the order has moved on in between, a difference proves nothing.
     const moved = outside.length > 0 && (await this.#read(orderId))?.version !== state.version;
     return { orderId, state, shown, findings: moved ? projections : [...projections, ...outside] };
   }

@@ -37,6 +37,7 @@ const LOOK_BACK_MS = 2 * 24 * 60 * 60_000;
 
 const MOVING: readonly OrderStatus[] = ["accepted", "processing", "cancelling"];
 
+/** What a sweep by the clock leaves out. */
 export interface SweepOptions {
   /** Only this tenant's orders. */
   readonly tenant?: string;
@@ -67,8 +68,9 @@ export async function sweep(env: Env, { tenant, random = dice, at = now() }: Swe
 const TRACKS_DEADLINE_MS = 5_000;
 
 /**
- * Every track that an order in flight may be on: orders keep the one that they were accepted under, so those of older versions
- * of the tenant's profile count, too. Without an answer the embedded ones and the current ones are looked at; the next sweep asks again.
+ * Every track that an order in flight may be on. An order keeps the track of the profile that it was accepted under, so
+ * older versions of the profile count, too. When the tenant's actor does not answer, the embedded and the current tracks
+ * are used.
  */
 async function tracksOf(env: Env, tenant: string): Promise<readonly NamedTrack[]> {
   const current = await profiles.of(env, tenant);
@@ -114,7 +116,10 @@ export function rangesAt(at: number, random: () => number, tracks: readonly Name
   return ranges.flatMap((range) => [range, { ...range, from: Math.max(range.from, Math.floor(range.to - random() * LOOK_BACK_MS)) }]);
 }
 
-/** In a track the history does not tell since when a stage lasts: longer than the longest one is too long in any. */
+/**
+ * The history does not tell since when a stage lasts. An order that is in one for longer than the longest stage may take is
+ * overdue in any case.
+ */
 function trackRanges({ name, track: { firstStageWithinMs, stages } }: NamedTrack, at: number): OverdueRange[] {
   const budgets = stages.map(({ budgetMs }) => budgetMs);
   const until = (status: OrderStatus, budgetMs: number, unchangedForMs: number): OverdueRange => {

@@ -11,6 +11,7 @@ import { refused, respond } from "../problem.ts";
 import { commandReceiptOf, viewerOf, viewOf } from "../views.ts";
 import { actor, byId, hintOf, NO_ORDER } from "./shared.ts";
 
+/** The routes `POST /v1/orders/{id}/<command>`. */
 export const commands = router();
 
 const Explained = z.strictObject({ reason: Reason.optional() });
@@ -53,7 +54,10 @@ command("redrive", "ops", "Try a quarantined order again; what is done stays don
   reason,
 }));
 
-/** `POST /{id}/<name>`: a command. */
+/**
+ * Registers a command as `POST /{id}/<name>`.
+ * @param toCommand is given the name of the caller's key
+ */
 function command<Body extends z.ZodType>(
   name: string,
   scope: "orders:write" | "ops",
@@ -63,7 +67,7 @@ function command<Body extends z.ZodType>(
 ): void {
   const contract = route(scope, {
     method: "post",
-    // Typed as one path of this form, since the form is all that the handler needs to know.
+    // The type system is told one path of this form, because the handler only needs to know that there is an `id`.
     path: `/{id}/${name}` as "/{id}/command",
     summary,
     description: "Idempotent: repeating it changes nothing. Answers the order to keys with `orders:read`, and a receipt to all others.",
