@@ -55,7 +55,7 @@ export function invalid(error: z.ZodError, at: readonly string[] = []) {
     const keys = issue.code === "unrecognized_keys" ? issue.keys.slice(0, MAX_ERRORS) : [undefined];
     return keys.map((key) => ({
       pointer: pointer([...at, ...issue.path, ...(key === undefined ? [] : [key])]),
-      detail: key === undefined ? issue.message : "is not a known field",
+      detail: issue.message,
     }));
   });
   return invalidFields(found.slice(0, MAX_ERRORS));
