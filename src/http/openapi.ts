@@ -5,6 +5,7 @@ import { Problem, problem } from "../contract/problems.ts";
 import type { Scope } from "../tenants/keys.ts";
 import { permitted } from "./authentication.ts";
 import type { HttpEnv } from "./context.ts";
+import { jsonOnly, limited } from "./json-body.ts";
 import { invalid, respond } from "./problem.ts";
 
 const ERRORS = {
@@ -63,9 +64,10 @@ const NO_QUERY = z.strictObject({});
  */
 const closed = ({ request }: Pick<RouteConfig, "request">): object => ({ request: { query: NO_QUERY, ...request } });
 
+/** The scope is checked first: a key that may not ask learns nothing about its body. */
 const guarded = (scopes: readonly Scope[], allow: { readonly viaSubprotocol: boolean }) => ({
   security: scopes.map((scope) => ({ apiKey: [scope] })),
-  middleware: permitted(scopes, allow),
+  middleware: [permitted(scopes, allow), limited, jsonOnly],
 });
 
 /** A router whose requests are parsed by their contracts; what does not fit is answered here. */
