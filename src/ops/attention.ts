@@ -79,9 +79,12 @@ export async function accountAt(env: Env, tenant: string, provider: ProviderName
 
 /** The breaker of the account that a tenant calls, as it is now; rejects when it does not answer in time. */
 export async function breakerOf(env: Env, tenant: string, provider: ProviderName): Promise<BreakerView> {
-  const account = await accountAt(env, tenant, provider);
-  return within(BREAKER_DEADLINE_MS, `the breaker of ${account}`, () => breakerActor(env, account).view());
+  return breakerAt(env, await accountAt(env, tenant, provider));
 }
+
+/** The breaker of an account, as it is now. Rejects when it does not answer in time. */
+export const breakerAt = (env: Env, account: Account): Promise<BreakerView> =>
+  within(BREAKER_DEADLINE_MS, `the breaker of ${account}`, () => breakerActor(env, account).view());
 
 const TROUBLE: Readonly<Record<CauseClass, { readonly severity: Severity; readonly because: string }>> = {
   bug: { severity: "critical", because: "our own code failed" },

@@ -4,16 +4,19 @@
  */
 import pMap from "p-map";
 import { MAX_CONCURRENT_ACTORS, orderActor, stockActor } from "../actors/addresses.ts";
+import type { Account } from "../contract/breaker.ts";
 import { ProviderName } from "../contract/order.ts";
 import { OrderId } from "../contract/primitives.ts";
+import { calledBy } from "../domain/breaker.ts";
 import type { Contribution } from "../domain/counters.ts";
 import type { OrderState } from "../domain/order.ts";
+import type { LedgerAnswer } from "../domain/ports.ts";
 import type { Env } from "../env.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import type { HistoryRow } from "../projections/history/audit.ts";
 import { ledgerReadersFrom } from "../providers/index.ts";
-import { breakerOf } from "./attention.ts";
+import { breakerAt } from "./attention.ts";
 import { type Finding, judgeCounters, judgeHistory, judgeProvider } from "./laws.ts";
 
 const ACTOR_DEADLINE_MS = 10_000;
@@ -30,13 +33,17 @@ export interface Audit {
 /** What the projections show of an order. */
 type Claims = Pick<Audit, "orderId" | "shown">;
 
-/** Audits orders of one tenant. Prepare it once, then hand it any number of pages. */
+/**
+ * Audits orders of one tenant. Each account's breaker is asked once, so an auditor serves one report and is not kept.
+ */
 export class Auditor {
   readonly #env: Env;
   readonly #tenant: string;
   readonly #at: number;
-  /** Providers whose ledgers are read. */
-  readonly #asked = new Set<ProviderName>();
+  /** Whether an account may be called: only a closed breaker lets an audit through. */
+  readonly #callable = new Map<Account, Promise<boolean>>();
+  /** Providers without a ledger, by the version of the profile that names them. */
+  readonly #withoutLedger = new Set<string>();
   readonly unsupported = new Set<ProviderName>();
   readonly unanswered = new Set<ProviderName>();
   unreachable = 0;
@@ -46,16 +53,6 @@ export class Auditor {
     this.#env = env;
     this.#tenant = tenant;
     this.#at = at;
-  }
-
-  /** Chooses the ledgers to read. A provider whose breaker is not closed is left alone and counts as unanswered. */
-  async prepare(): Promise<void> {
-    await Promise.all(
-      ProviderName.options.map(async (name) => {
-        const view = await breakerOf(this.#env, this.#tenant, name).catch(() => null);
-        (view?.breaker.state === "closed" ? this.#asked : this.unanswered).add(name);
-      }),
-    );
   }
 
   /** Audits the orders. One whose actor does not answer is counted as unreachable and left out. */
@@ -92,16 +89,33 @@ export class Auditor {
     const { reserve } = state.steps;
     const facts = reserve?.phase === "succeeded" ? { reserve: reserve.facts } : {};
     const ledgers = ledgerReadersFrom(this.#env, state.profile, (owner, sku) => stockActor(this.#env, owner, sku));
-    const names = ProviderName.options.filter((name) => this.#asked.has(name) && !this.unsupported.has(name));
     const findings = await Promise.all(
-      names.map(async (name) => {
-        const record = await ledgers[name]({ order: state.order, facts });
+      ProviderName.options.map(async (name) => {
+        const provider = `${name} of version ${state.profile?.version ?? 0}`;
+        if (this.#withoutLedger.has(provider)) return [];
+        const { account } = calledBy({ tenant: this.#tenant, profile: state.profile }, name);
+        const record: LedgerAnswer = (await this.#mayCall(account))
+          ? await ledgers[name]({ order: state.order, facts })
+          : { outcome: "unanswered", detail: "its breaker is not closed" };
         if (record.outcome === "read") return judgeProvider(state, name, record.effects);
+        if (record.outcome === "unsupported") this.#withoutLedger.add(provider);
         this[record.outcome].add(name);
         return [];
       }),
     );
     return findings.flat();
+  }
+
+  /** A provider whose breaker is not closed, or cannot be asked, is left alone. */
+  #mayCall(account: Account): Promise<boolean> {
+    const known = this.#callable.get(account);
+    if (known) return known;
+    const asked = breakerAt(this.#env, account).then(
+      ({ breaker }) => breaker.state === "closed",
+      () => false,
+    );
+    this.#callable.set(account, asked);
+    return asked;
   }
 }
 

@@ -86,7 +86,6 @@ export async function reconcile(
   if (reading?.outcome === "refused") return { refusal: { reason: reading.reason, detail: CURSOR_REFUSALS[reading.reason] } };
   const start = reading?.position ?? null;
   const auditor = new Auditor(env, tenant, at);
-  await auditor.prepare();
   const { audits, next } =
     start?.phase === "counters"
       ? await lostPage(env, tenant, auditor, period, start)
