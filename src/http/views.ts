@@ -54,6 +54,7 @@ export function viewOf(state: OrderState, viewer: Viewer): OrderView {
     status: state.status,
     version: state.version,
     priority: state.priority,
+    profileVersion: state.profile?.version ?? 0,
     track: order.track,
     stage: state.stage,
     reason: reasonOf(state),
