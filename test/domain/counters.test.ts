@@ -197,6 +197,27 @@ describe("Waiting time", () => {
     );
   });
 
+  it("is that of the orders in the order of their waiting, however many digits the times have", () => {
+    const waits = fc.array(
+      fc.double({ min: 0, max: 7, noNaN: true }).map((magnitude) => Math.round(10 ** magnitude)),
+      { minLength: 1, maxLength: 40 },
+    );
+    fc.assert(
+      fc.property(waits, (unsorted) => {
+        const orders = unsorted.map((ms, i) => summary({ orderId: orderIdOf(i), placedAt: NOW - ms, startedAt: NOW }));
+        const { p50Ms, p95Ms } = counted(orders).shown().waiting.standard;
+        const sorted = unsorted.toSorted((a, b) => a - b);
+        for (const [shown, share] of [
+          [p50Ms, 0.5],
+          [p95Ms, 0.95],
+        ] as const) {
+          const waited = sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;
+          expect(Math.abs((shown ?? Number.NaN) - waited)).toBeLessThanOrEqual(0.5 + 0.1 * waited);
+        }
+      }),
+    );
+  });
+
   it("tells the median from the tail", () => {
     const waits = Array.from({ length: 100 }, (_, i) => (i < 90 ? 100 : 10_000));
     const shown = counted(waits.map((ms, i) => summary({ orderId: orderIdOf(i), placedAt: NOW - ms, startedAt: NOW }))).shown();
