@@ -1,12 +1,14 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { BreakerActor } from "../../src/actors/breaker-actor.ts";
 import { breakersFrom } from "../../src/actors/breakers.ts";
 import type { BreakerState } from "../../src/contract/breaker.ts";
 import type { Commit } from "../../src/contract/events.ts";
 import type { Priority } from "../../src/contract/lanes.ts";
 import { calledBy, DEFAULT_BREAKER } from "../../src/domain/breaker.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
+import { BELIEF_MS } from "../../src/runtime/breakers.ts";
 import { placedOrder, T0 } from "../support/orders.ts";
 
 /** Actors outlive a test, so each test has an account of its own. */
@@ -115,6 +117,31 @@ describe("An isolate", () => {
     const hanging = { BREAKERS: { getByName: () => ({ admit: () => new Promise(() => {}) }) } } as unknown as typeof env;
     const called = calledBy({ tenant: "hanging" }, "payment");
     expect(await breakersFrom(hanging).admit(called, waiting("a"), true)).toEqual({ admitted: true });
+  });
+});
+
+describe("An isolate that believes all is well", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  it("hears of a person's pause by its next look, and of the end of it by its next question", async () => {
+    const tenant = `looking-${++accounts}`;
+    const called = calledBy({ tenant }, "payment");
+    const at = Date.now();
+    const clock = vi.spyOn(Date, "now").mockReturnValue(at);
+    const admitted = async () => (await breakersFrom(env).admit(called, waiting("a"), false)).admitted;
+    // The first question of an isolate is a look at the breaker, too: it must be over before somebody pauses it.
+    const looked = vi.spyOn(BreakerActor.prototype, "look");
+    expect(await admitted()).toBe(true);
+    await vi.waitFor(() => expect(looked).toHaveResolved());
+    await breaker(called.account).pause("ada", "maintenance");
+    clock.mockReturnValue(at + BELIEF_MS);
+    expect(await admitted(), "it believes for a while").toBe(true);
+    clock.mockReturnValue(at + BELIEF_MS + 1);
+    await admitted();
+    await vi.waitFor(async () => expect(await admitted()).toBe(false));
+    expect(looked).toHaveBeenCalledTimes(2);
+    await breaker(called.account).resume("ada");
+    expect(await admitted()).toBe(true);
   });
 });
 

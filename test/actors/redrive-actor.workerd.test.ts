@@ -1,9 +1,11 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { RedriveOrders } from "../../src/actors/addresses.ts";
 import { KEEP_MS, type RedriveActor } from "../../src/actors/redrive-actor.ts";
+import type { Hint } from "../../src/contract/messages.ts";
 import type { RedriveJobView } from "../../src/contract/quarantine.ts";
+import { Outbox } from "../../src/messaging/outbox.ts";
 import { OUTAGE, parkOrder, placeOrder, stateOf, stubOf } from "../support/http.ts";
 
 const TENANT = "redrive-actor";
@@ -78,6 +80,28 @@ describe("A redrive", { timeout: 30_000 }, () => {
     await expect.poll(async () => (await stateOf(TENANT, ids[0] ?? "")).status, PATIENT).toBe("confirmed");
     await ring(orders);
     expect(await view(orders)).toMatchObject({ state: "releasing", released: 4, succeeded: 1 });
+  });
+
+  it("asks for a turn of each order in the lane that it is in now, the expedited ones among them", async () => {
+    const [usual = ""] = await many(1);
+    const [hurried = ""] = await many(1, { priority: "expedited" });
+    const promoted = await placeOrder(TENANT);
+    await stubOf(promoted).command(TENANT, { type: "ExpediteOrder" });
+    await stubOf(promoted).quarantine(OUTAGE);
+    const orders = asked({ canaryShare: 1 });
+    const ids = [usual, hurried, promoted];
+    await startSilently(orders, ids);
+    const sent = vi.spyOn(Outbox.prototype, "add");
+    await ring(orders);
+    // The changes of orders pass through an outbox, too; they name their order elsewhere.
+    const messages = sent.mock.calls.flatMap(([added]) => added as readonly { readonly body?: Hint }[]);
+    const hinted = (id: string) => messages.flatMap(({ body }) => (body?.orderId === id ? [body] : []));
+    expect(ids.map(hinted)).toEqual([
+      [{ orderId: usual, priority: "standard" }],
+      [{ orderId: hurried, priority: "expedited" }],
+      [{ orderId: promoted, priority: "expedited" }],
+    ]);
+    sent.mockRestore();
   });
 
   it("skips orders that are no longer parked", async () => {

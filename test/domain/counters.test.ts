@@ -180,6 +180,9 @@ describe("Throughput", () => {
 });
 
 describe("Waiting time", () => {
+  /** From a millisecond to hours, each magnitude as likely as the others: of all doubles most are next to nothing. */
+  const waiting = fc.integer({ min: 0, max: 700 }).map((hundredths) => Math.round(10 ** (hundredths / 100)));
+
   it("is null for a priority of which no order has started lately", () => {
     const shard = counted([summary({ placedAt: NOW - 2 * SECOND, startedAt: NOW - SECOND })]);
     expect(shard.shown().waiting.expedited).toEqual({ p50Ms: null, p95Ms: null });
@@ -189,10 +192,26 @@ describe("Waiting time", () => {
 
   it("is right within 10 % and the rounding to whole milliseconds, over seven orders of magnitude", () => {
     fc.assert(
-      fc.property(fc.double({ min: 0.5, max: 7, noNaN: true }), (magnitude) => {
-        const waited = Math.round(10 ** magnitude);
+      fc.property(waiting, (waited) => {
         const { p50Ms } = counted([summary({ placedAt: NOW - waited, startedAt: NOW })]).shown().waiting.standard;
         expect(Math.abs((p50Ms ?? 0) - waited)).toBeLessThanOrEqual(0.5 + 0.1 * waited);
+      }),
+    );
+  });
+
+  it("is that of the orders in the order of their waiting, however many digits the times have", () => {
+    fc.assert(
+      fc.property(fc.array(waiting, { minLength: 1, maxLength: 40 }), (unsorted) => {
+        const orders = unsorted.map((ms, i) => summary({ orderId: orderIdOf(i), placedAt: NOW - ms, startedAt: NOW }));
+        const { p50Ms, p95Ms } = counted(orders).shown().waiting.standard;
+        const sorted = unsorted.toSorted((a, b) => a - b);
+        for (const [shown, share] of [
+          [p50Ms, 0.5],
+          [p95Ms, 0.95],
+        ] as const) {
+          const waited = sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;
+          expect(Math.abs((shown ?? Number.NaN) - waited)).toBeLessThanOrEqual(0.5 + 0.1 * waited);
+        }
       }),
     );
   });

@@ -172,6 +172,21 @@ describe("A reconciliation", { timeout: 30_000 }, () => {
     expect((await audit(tenant, { limit: 2 })).differences).toMatchObject([{ orderId: ids[0] }]);
   });
 
+  it("finds an order that the history has lost behind a thousand that it has", async () => {
+    const tenant = "rec-walk";
+    const [lost = ""] = await confirmedOrders(tenant, 1);
+    const before = Array.from({ length: 1_000 }, (_, n) =>
+      summary({ tenant, orderId: `ord_${String(n).padStart(25, "0")}${lost.slice(-1)}`, placedAt: 1 }),
+    );
+    const tally = await shard(tenant, lost).apply(before);
+    await env.STATS_HUBS.getByName(tenant).merge([{ shard: shardOf(lost), ...tally }]);
+    await projectHistory(env.HISTORY, before);
+    await env.HISTORY.prepare("DELETE FROM orders WHERE order_id = ?").bind(lost).run();
+    const { checked, differences } = await audit(tenant);
+    expect(differences).toMatchObject([{ orderId: lost, subject: "history", what: "the order is missing from the history" }]);
+    expect(checked).toBe(1);
+  });
+
   it("leaves out, and counts, orders whose actor does not answer", async () => {
     const tenant = "rec-deaf";
     const [id] = await confirmedOrders(tenant, 2);
@@ -227,6 +242,20 @@ describe("Money", { timeout: 30_000 }, () => {
       { orderId: id, law: 2, what: "the payment provider did capture 2 times", repaired: false },
       { orderId: id, law: 2, what: "captured less refunded is 7128 minor units; an order that is confirmed owes 3564", repaired: false },
     ]);
+  });
+
+  it("is never called repaired, although the same order's row in the history was", async () => {
+    const tenant = "rec-money-row";
+    const [id = ""] = await confirmedOrders(tenant, 1);
+    await corruptRow(id, "status = 'failed'");
+    ledger([{ operation: "authorize" }]);
+    const { differences } = await audit(tenant, { repair: true }, withLedger);
+    expect(differences.map(({ orderId, subject, repaired }) => [orderId, subject, repaired])).toEqual([
+      [id, "history", true],
+      [id, "payment", false],
+    ]);
+    expect(await totals(env.HISTORY, tenant)).toMatchObject([{ status: "confirmed" }]);
+    expect((await audit(tenant, {}, withLedger)).differences).toMatchObject([{ subject: "payment" }]);
   });
 
   it("is not compared when the ledger does not answer, which is said", async () => {

@@ -121,6 +121,18 @@ describe("A sweep", { timeout: 30_000 }, () => {
     expect(await sweep(env, { tenant: "sweep-ghost" })).toMatchObject({ checked: 1, unreachable: 1 });
   });
 
+  it("goes on past an order that cannot be reached, and says which one it was", async () => {
+    const tenant = "sweep-deaf";
+    const [deaf, lost] = [await placedLongAgo(tenant, 20 * MINUTE), await placedLongAgo(tenant)];
+    await loseAlarm(lost);
+    const getByName = (name: string) => (name === deaf ? { poke: () => Promise.reject(new Error("overloaded")) } : stubOf(name));
+    const warn = vi.spyOn(log, "warn");
+    const report = await sweep(Object.create(env, { ORDERS: { value: { getByName } } }), { tenant });
+    expect(report).toMatchObject({ checked: 2, unreachable: 1, alarmLost: 1, healthy: 0 });
+    expect(await alarmOf(lost)).not.toBeNull();
+    expect(warn).toHaveBeenCalledWith("sweep.found", expect.objectContaining({ orderId: deaf, tenant, found: "unreachable" }));
+  });
+
   it("looks at every tenant when the clock starts it, and logs what it did", async () => {
     const info = vi.spyOn(log, "info");
     const orderId = await placedLongAgo("sweep-cron");

@@ -108,16 +108,27 @@ describe("What was acknowledged", () => {
     expect(laws({ orders: [one], obeyed: [{ orderId: ID, command, version: 1 }] })).toEqual([1]);
   });
 
-  it("does not go back to an older version, and comes to a stand", () => {
+  it("does not go back to an older version", () => {
     expect(laws({ orders: [order("cancelled")], obeyed: [{ orderId: ID, command: "CancelOrder", version: 6 }] })).toEqual([1]);
-    expect(laws({ orders: [order("processing")] })).toEqual([1]);
   });
 
-  it("is got out of where it is parked, and noticed where it waits too long", () => {
+  it.each(["accepted", "processing", "cancelling"] as const)("does not stay %s for ever", (status) => {
+    expect(checkQuiet({ orders: [order(status)] })).toMatchObject([{ law: 1, subject: ID, evidence: expect.stringContaining(status) }]);
+  });
+
+  it("is not obeyed by an order that is gone", () => {
+    expect(laws({ orders: [], obeyed: [{ orderId: ID, command: "ExpediteOrder", version: 2 }] })).toEqual([1]);
+  });
+
+  it.each(["held", "confirmed", "in_fulfilment"] as const)("is noticed once its time is over where it is %s", (status) => {
+    expect(unnoticed({ orders: [order(status)] })).toMatchObject([{ law: 5, subject: ID }]);
+    expect(unnoticed({ orders: [order(status, { attention: "stage_overran" })] })).toEqual([]);
+  });
+
+  it("is got out of where it is parked, and needs no noticing where a person has it or nobody waits for it", () => {
     const evidence = { orders: [order("quarantined"), order("confirmed")] };
     expect(stillParked(evidence, ["quarantined"])).toHaveLength(1);
-    expect(unnoticed(evidence)).toMatchObject([{ law: 5 }]);
-    expect(unnoticed({ orders: [order("confirmed", { attention: "stage_overran" })] })).toEqual([]);
+    expect(unnoticed({ orders: [order("quarantined"), order("completed"), order("failed")] })).toEqual([]);
   });
 
   it("is never where nothing will wake it, unless a person knows of it", () => {
@@ -131,7 +142,8 @@ describe("What was acknowledged", () => {
     } as const;
     expect(stranded({ ...idle, attention: null })).toMatchObject({ law: 5 });
     expect(stranded({ ...idle, status: "quarantined", attention: "quarantined" })).toBeNull();
-    expect(stranded({ ...idle, attention: null, alarmIsArmed: true })).toBeNull();
+    for (const known of ["isAtRest", "alarmIsArmed", "alarmWasLost", "isRunning"])
+      expect(stranded({ ...idle, attention: null, [known]: true }), known).toBeNull();
   });
 });
 
@@ -155,6 +167,48 @@ describe("At the providers", () => {
     expect(found("cancelled", effectsOf("authorize", "capture", "refund"))).toEqual([]);
     expect(found("cancelled", effectsOf("authorize"))).toMatchObject([{ law: 2, evidence: expect.stringContaining("still authorized") }]);
     expect(found("failed", effectsOf("authorize", "capture"))).toHaveLength(2);
+  });
+
+  it("money of an order is what it owes, to the penny", () => {
+    const paying = (status: OrderStatus, captured: number, refunded: number) =>
+      found(
+        status,
+        [...effectsOf(...FORWARD), ...(status === "cancelled" ? effectsOf("refund", "unroute", "release") : [])].map((effect) => ({
+          ...effect,
+          ...(effect.step === "capture" && { amount: captured }),
+          ...(effect.step === "refund" && { amount: refunded }),
+        })),
+      );
+    expect(paying("confirmed", 500, 0)).toEqual([]);
+    expect(paying("cancelled", 500, 500)).toEqual([]);
+    for (const captured of [0, 1, 499, 501, 1_000]) {
+      const evidence = `it is confirmed, owes 500, captured less refunded is ${captured}`;
+      expect(paying("confirmed", captured, 0)).toEqual([{ law: 2, subject: ID, evidence }]);
+    }
+    for (const refunded of [0, 499, 501]) {
+      const evidence = `it is cancelled, captured less refunded is ${500 - refunded}`;
+      expect(paying("cancelled", 500, refunded)).toEqual([{ law: 2, subject: ID, evidence }]);
+    }
+  });
+
+  it.each(["confirmed", "in_fulfilment", "completed"] as const)("an order that is %s has all that it is kept for", (status) => {
+    expect(found(status, without())).toEqual([]);
+    expect(found(status, without("capture"))).toMatchObject([{ law: 2, evidence: expect.stringContaining("owes 500") }]);
+    expect(found(status, without("commit"))).toMatchObject([{ law: 3 }]);
+    expect(found(status, without("route"))).toMatchObject([{ law: 2, evidence: expect.stringContaining("not on their way") }]);
+    expect(found(status, without("confirm"))).toMatchObject([{ law: 2, evidence: expect.stringContaining("told 0 times") }]);
+  });
+
+  it("goods of a parked order may be anywhere: a person decides what becomes of them", () => {
+    for (const effects of [effectsOf("authorize"), effectsOf("reserve"), effectsOf("reserve", "route", "commit")])
+      expect(found("quarantined", effects)).toEqual([]);
+  });
+
+  it("a customer who was told twice is found, besides the second message", () => {
+    expect(found("confirmed", [...without(), ...effectsOf("confirm")])).toMatchObject([
+      { law: 2, evidence: expect.stringContaining("confirm took effect 2 times") },
+      { law: 2, evidence: "it is confirmed, its customer was told 2 times" },
+    ]);
   });
 
   it("a parked order has paid either all or nothing, and a held one nothing", () => {
@@ -186,6 +240,15 @@ describe("At the providers", () => {
     expect(checkQuiet({ ...undone, undoBegan: new Map([[ID, 1]]) })).toEqual([]);
     expect(checkQuiet(undone)).toEqual([]);
   });
+
+  it("the last effect is undone at all, before an earlier one is; those that were done side by side are undone in any order", () => {
+    const undoing = (...steps: Step[]) =>
+      checkQuiet({ orders: [order("quarantined")], effects: effectsOf(...steps), undoBegan: new Map([[ID, 2]]) });
+    expect(undoing("reserve", "route", "release")).toMatchObject([{ law: 2, evidence: "release took effect before unroute" }]);
+    expect(undoing("route", "capture", "refund")).toEqual([]);
+    expect(undoing("authorize", "reserve", "release", "void")).toEqual([]);
+    expect(undoing("authorize", "reserve", "void", "release")).toEqual([]);
+  });
 });
 
 describe("On the shelves", () => {
@@ -196,6 +259,28 @@ describe("On the shelves", () => {
     expect(laws({ orders: [], shelves: [{ ...shelf, available: 10 }] })).toEqual([]);
     expect(laws({ orders: [order("confirmed")], shelves: [shelf] })).toEqual([]);
     expect(laws({ orders: [order("quarantined")], shelves: [{ ...shelf, reserved: 1 }] })).toEqual([]);
+  });
+
+  it("goods are counted by piece and SKU, for every order that is kept and for no other", () => {
+    const shelf = { sku: "s", received: 10, available: 7, reserved: 0 };
+    const taking = (status: OrderStatus, ...lines: PublicOrder["lines"]) => laws({ orders: [order(status, { lines })], shelves: [shelf] });
+    for (const status of ["confirmed", "in_fulfilment", "completed"] as const) {
+      expect(taking(status, { sku: "s", quantity: 3 })).toEqual([]);
+      expect(taking(status, { sku: "s", quantity: 1 }, { sku: "t", quantity: 9 }, { sku: "s", quantity: 2 })).toEqual([]);
+      expect(taking(status, { sku: "s", quantity: 2 })).toEqual([3]);
+      expect(taking(status, { sku: "t", quantity: 3 })).toEqual([3]);
+    }
+    expect(taking("cancelled", { sku: "s", quantity: 3 })).toEqual([3]);
+  });
+
+  it("more than came in cannot be there or sold, and no part of it is less than nothing", () => {
+    const selling = (quantity: number) => [order("confirmed", { lines: [{ sku: "s", quantity }] })];
+    const shelf = { sku: "s", received: 10, available: 9, reserved: 0 };
+    expect(laws({ orders: selling(1), shelves: [shelf] })).toEqual([]);
+    expect(laws({ orders: selling(2), shelves: [shelf] })).toEqual([3]);
+    expect(laws({ orders: [], shelves: [{ ...shelf, available: 11 }] })).toEqual([3]);
+    expect(laws({ orders: selling(11), shelves: [{ ...shelf, available: -1 }] })).toEqual([3]);
+    expect(laws({ orders: selling(1), shelves: [{ ...shelf, available: 10, reserved: -1 }] })).toEqual([3]);
   });
 });
 
@@ -212,9 +297,31 @@ describe("The projections", () => {
     expect(laws({ orders: [], history: [row] })).toEqual([4]);
   });
 
+  it.each<Partial<PublicOrder>>([
+    { tenant: "bakery" },
+    { priority: "expedited" },
+    { reference: "k-2" },
+    { currency: "EUR" },
+    { total: 499 },
+    { placedAt: 1 },
+  ])("have no other %j than the order", (other) => {
+    const [field = ""] = Object.keys(other);
+    expect(checkQuiet({ orders, history: [{ ...row, ...other }] })).toMatchObject([
+      { law: 4, subject: ID, evidence: expect.stringContaining(`${field} is`) },
+    ]);
+  });
+
+  it("are compared in what both sides show", () => {
+    expect(laws({ orders, history: [{ ...row, stage: "picking" }] })).toEqual([]);
+    expect(laws({ orders: [order("confirmed", { stage: null })], history: [{ ...row, stage: "picking" }] })).toEqual([4]);
+  });
+
   it("tell a subscriber of each commit", () => {
     expect(checkQuiet({ orders, heard: new Map([[ID, new Set([1, 2, 4])]]) })).toMatchObject([
       { law: 4, evidence: "no subscriber was told of version 3, 5" },
+    ]);
+    expect(checkQuiet({ orders, heard: new Map() })).toMatchObject([
+      { law: 4, evidence: "no subscriber was told of version 1, 2, 3, 4, 5" },
     ]);
   });
 
@@ -225,10 +332,33 @@ describe("The projections", () => {
       laws({ orders, counters: [{ tenant: TENANT, counters: { ...counters, ...changes }, receivers: [] }] });
     expect(found({})).toEqual([]);
     expect(found({ revenue: { GBP: 499 } })).toEqual([4]);
+    expect(found({ revenue: {} })).toEqual([4]);
+    expect(found({ revenue: { GBP: 500, EUR: 1 } })).toEqual([4]);
+    expect(found({ pending: 1 })).toEqual([4]);
+    expect(found({ byStatus: { ...counters.byStatus, failed: 1 } })).toEqual([4]);
+    const { standard } = counters.byPriority;
+    expect(found({ byPriority: { ...counters.byPriority, standard: { ...standard, failed: 1 } } })).toEqual([4]);
     expect(found({ submitted: 2 })).toEqual([4]);
     expect(found({ processed: 2 })).toEqual([4]);
     expect(found(snapshot(emptyTally(), 0)).length).toBeGreaterThan(3);
     expect(laws({ orders, counters: [{ tenant: "bakery", counters, receivers: [] }] }).length).toBeGreaterThan(3);
+  });
+
+  it.each(["confirmed", "in_fulfilment", "completed"] as const)("count the revenue of an order that is %s", (status) => {
+    const counted = (revenue: Record<string, number>) => ({ ...emptyTally(), orders: { standard: { [status]: 1 } }, revenue });
+    const found = (revenue: Record<string, number>) =>
+      laws({ orders: [order(status)], counters: [{ tenant: TENANT, counters: snapshot(counted(revenue), 0), receivers: [] }] });
+    expect(found({ GBP: 500 })).toEqual([]);
+    expect(found({})).toEqual([4]);
+  });
+
+  it("show nobody less than nothing, not even for a moment", () => {
+    const counters = StatsSnapshot.parse(snapshot(emptyTally(), 0));
+    const negative: SeenFrame = { type: "stats", seq: 1, stats: { ...counters, byStatus: { ...counters.byStatus, held: -1 } } };
+    const receivers = [[negative, { ...negative, seq: 2, stats: counters }]];
+    expect(checkQuiet({ orders: [], counters: [{ tenant: TENANT, counters, receivers }] })).toMatchObject([
+      { law: 4, evidence: "frame 1 shows a negative count" },
+    ]);
   });
 
   it("show no gap between frames, unless the frame says so", () => {
@@ -236,6 +366,9 @@ describe("The projections", () => {
     const frame = (seq: number, gap = false): SeenFrame => ({ type: gap ? "snapshot" : "stats", seq, gap, stats });
     const watched = (...frames: SeenFrame[]) => laws({ orders: [], counters: [{ tenant: TENANT, counters: stats, receivers: [frames] }] });
     expect(watched(frame(1), frame(3))).toEqual([6]);
+    expect(watched(frame(3), frame(2))).toEqual([6]);
+    const stale: SeenFrame = { ...frame(3), stats: { ...stats, byStatus: { ...stats.byStatus, confirmed: 1 } } };
+    expect(watched(frame(1), stale)).toEqual([6, 6]);
     expect(watched(frame(1), frame(3, true), frame(4), frame(4))).toEqual([]);
     expect(watched({ ...frame(1), stats: { ...stats, byStatus: { ...stats.byStatus, confirmed: 1 } } })).toEqual([6]);
   });

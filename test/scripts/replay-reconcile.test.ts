@@ -65,12 +65,37 @@ describe("File, history and counters are equal", () => {
   });
 });
 
+describe("Revenue in another currency", () => {
+  const inEuros = (pounds: number, euros: number) => ({ ...counters(12, pounds), revenue: { GBP: pounds, EUR: euros } });
+
+  it("is somebody else's, and neither missed nor taken for ours", () => {
+    expect(judge({ before: { ...inEuros(5_000, 70), submitted: 10 }, after: inEuros(5_300, 999) }).equal).toBe(true);
+    const instead = judge({ before: { ...inEuros(5_000, 0), submitted: 10 }, after: inEuros(5_000, 300) });
+    expect(instead.verdicts).toEqual(["equal", "equal", "different"]);
+  });
+});
+
 describe("They are not equal", () => {
   it("when an order is missing from the history, which is named", () => {
     const { listed: _, ...unlisted } = order("2", 200);
     const { equal, notes } = judge({ tracked: [order("1", 100), unlisted] });
     expect(equal).toBe(false);
     expect(notes).toContain("1 accepted but not in the history: 2 (ord_2)");
+  });
+
+  it("when an order is missing from the history, although as many are there as were to be sent", () => {
+    const { listed: _, ...unlisted } = order("2", 200);
+    const file = { orders: 1, value: 100 };
+    const { equal, verdicts, notes } = judge({ file, tracked: [order("1", 100), unlisted], after: counters(12, 5_100) });
+    expect(verdicts).toEqual(["equal", "equal", "equal"]);
+    expect(equal).toBe(false);
+    expect(notes).toEqual(["1 accepted but not in the history: 2 (ord_2)"]);
+  });
+
+  it("when the history has the right total in another currency, which is named", () => {
+    const { equal, notes } = judge({ tracked: [order("1", 100), order("2", 200, { currency: "EUR" })] });
+    expect(equal).toBe(false);
+    expect(notes).toEqual(["1 in the history with another total than in the file: 2 (ord_2)"]);
   });
 
   it("when an order was never accepted", () => {

@@ -5,9 +5,9 @@
 
 import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
 import { LANES } from "../../src/contract/lanes.ts";
-import type { DeadLetter, OrderChanged } from "../../src/contract/messages.ts";
+import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { ProviderName, Step } from "../../src/contract/order.ts";
-import { type CalledAccount, type CallResult, portOf } from "../../src/domain/breaker.ts";
+import { type CalledAccount, type CallResult, portOf, type WaitingOrder } from "../../src/domain/breaker.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { Admission, ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
 import { type AdvanceResult, OrderRunner } from "../../src/runtime/order-runner.ts";
@@ -44,10 +44,12 @@ export class World {
   /** When the oldest message in the order's lane was sent; null for an empty lane. */
   oldestInLane: number | null = null;
   /** Whether the breaker of a port lets a call pass. */
-  admit: (port: ProviderName) => Admission = () => ({ admitted: true });
+  admit: (port: ProviderName, order: WaitingOrder) => Admission = () => ({ admitted: true });
   /** What breakers were told of calls. */
   readonly reports: (CalledAccount & CallResult)[] = [];
   readonly published: OrderChanged[] = [];
+  /** What was sent to the lanes. */
+  readonly hints: Hint[] = [];
   readonly deadLetters: DeadLetter[] = [];
   /** What the providers did. They have no fences, so a request that is late is still carried out. */
   readonly ledger = new ProviderLedger({ now: () => this.now, fences: false });
@@ -150,14 +152,14 @@ export class World {
         notification: (call) => this.#call(call),
       }),
       breakers: {
-        admit: async ({ account }) => this.admit(portOf(account)),
+        admit: async ({ account }, order) => this.admit(portOf(account), order),
         report: (called, result) => void this.reports.push({ ...called, ...result }),
       },
       publish: async (change) => {
         this.published.push(change);
         this.historyVersion = Math.max(this.historyVersion, change.order.version);
       },
-      hint: async () => {},
+      hint: async (hint) => void this.hints.push(hint),
       deadLetter: async (letter) => void this.deadLetters.push(letter),
       historyVersion: async () => {
         this.historyReads++;

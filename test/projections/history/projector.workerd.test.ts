@@ -29,6 +29,30 @@ describe("The projector", () => {
     expect(await stored("whole")).toEqual([order]);
   });
 
+  it("moves everything of an order that can change in its life", async () => {
+    const placed = summary({ tenant: "moved", orderId: orderIdOf(15), status: "held", attention: "held", reason: "amount" });
+    const moved = {
+      ...placed,
+      version: 7,
+      status: "quarantined",
+      stage: "packing",
+      priority: "expedited",
+      reason: "expired",
+      attention: "quarantined",
+      causeClass: "bug",
+      causeFingerprint: "bug route: it threw",
+      startedAt: placed.placedAt + 1,
+      confirmedAt: placed.placedAt + 2,
+      updatedAt: placed.placedAt + 3,
+    } as const;
+    await projectHistory(HISTORY, [placed]);
+    await projectHistory(HISTORY, [moved]);
+    expect(await stored("moved")).toEqual([moved]);
+    const settled = { ...placed, version: 8, attention: null, reason: null };
+    await projectHistory(HISTORY, [settled]);
+    expect(await stored("moved"), "what is nothing any more is nothing there, too").toEqual([settled]);
+  });
+
   it("keeps the highest version, whatever the order of arrival and however often it arrives", async () => {
     const at = (version: number, status: "accepted" | "processing" | "confirmed") =>
       summary({ tenant: "races", orderId: orderIdOf(20), version, status });

@@ -25,6 +25,9 @@ const GENERATE = `
          'retail', CASE WHEN i % 3 = 0 THEN NULL ELSE 'c' || (i % 500) END, 'GBP', i, 1, ${EPOCH} + (i / 4) * 1000, ${EPOCH}
   FROM n`;
 
+/** When the i-th of them was placed. */
+const placedAt = (i: number): number => EPOCH + Math.floor(i / 4) * 1_000;
+
 /** Every way to choose one value from each list. */
 const combinations = <T>(...lists: T[][]): T[][] =>
   lists.reduce<T[][]>((chosen, list) => chosen.flatMap((choice) => list.map((value) => [...choice, value])), [[]]);
@@ -84,6 +87,21 @@ describe("With 100,000 orders in history", () => {
     });
   }
 
+  it("answers every combination of filters with the orders that fit, the newest first, and with no others", async () => {
+    const newest = Array.from({ length: MANY }, (_, i) => MANY - 1 - i).filter((i) => i % 2 === 1);
+    for (const filter of FILTERS) {
+      const fits = (i: number) =>
+        (filter.status === undefined || filter.status === (i % 7 === 0 ? "failed" : "completed")) &&
+        (filter.priority === undefined || filter.priority === (i % 10 < 2 ? "expedited" : "standard")) &&
+        (filter.customer === undefined || (i % 3 !== 0 && filter.customer === `c${i % 500}`)) &&
+        placedAt(i) >= (filter.from ?? 0) &&
+        placedAt(i) < (filter.to ?? Number.POSITIVE_INFINITY);
+      const page = await listOrders(HISTORY, "busy", filter, null, 30);
+      const shown = page.outcome === "listed" ? page.orders.map((order) => order.orderId) : page;
+      expect(shown, JSON.stringify(filter)).toEqual(newest.filter(fits).slice(0, 30).map(orderIdOf));
+    }
+  });
+
   it("finds a version by primary key, and null for an order it has not seen", async () => {
     expect(await historyVersion(HISTORY, orderIdOf(5))).toBe(1);
     expect(await historyVersion(HISTORY, orderIdOf(MANY + 5))).toBeNull();
@@ -138,6 +156,27 @@ describe("A cursor", () => {
       refusal: { reason: "cursor_of_other_filters" },
     });
   });
+
+  const madeFor = { status: "held", priority: "standard", customer: "c1", from: 1, to: 2_000_000_000_000 } as const;
+
+  it.each<OrderFilter>([{ status: "failed" }, { priority: "expedited" }, { customer: "c2" }, { from: 2 }, { to: 2_000_000_000_001 }])(
+    "is refused when one filter is %j instead, or left out",
+    async (other) => {
+      const tenant = "cursors-of-one";
+      const orders = [1, 2].map((n) => summary({ orderId: orderIdOf(700_000 + n), tenant, status: "held", customerId: "c1" }));
+      await projectHistory(HISTORY, orders);
+      const page = await listOrders(HISTORY, tenant, madeFor, null, 1);
+      if (page.outcome !== "listed" || page.next === null) throw new Error("there must be a next page");
+      expect(await listOrders(HISTORY, tenant, madeFor, page.next, 1)).toMatchObject({ outcome: "listed", orders: [{}], next: null });
+      const leftOut = Object.fromEntries(Object.keys(other).map((field) => [field, undefined]));
+      for (const filter of [other, leftOut]) {
+        expect(await listOrders(HISTORY, tenant, { ...madeFor, ...filter }, page.next, 1)).toMatchObject({
+          outcome: "refused",
+          refusal: { reason: "cursor_of_other_filters" },
+        });
+      }
+    },
+  );
 
   it.each(["", "x", "!!", "e30", btoa("null"), btoa('{"placedAt":-1}'), "\u{1f600}", "a".repeat(200)])(
     "is refused, not thrown at, when it is nonsense: %j",
