@@ -33,12 +33,12 @@ const ID_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 /** A client gives up asking after so many answers that did not come. */
 const MAX_TRIES = 8;
 
-/** Somebody tries stolen cards: this long they come in, and most orders of the world are among them. */
+/** Somebody tries stolen cards at one shop: they come in within this time, and most orders of the world are among them. */
 const WAVE_MS = 10 * SECOND;
 
-const paidWith = (token: string, order: PlacedOrder): PlacedOrder => {
-  const { orderId: _, tenant: __, requestDigest: ___, total: ____, ...body } = { ...order, payment: { token } };
-  return { ...order, payment: { token }, requestDigest: JSON.stringify(body) };
+const stolen = (token: string, order: PlacedOrder): PlacedOrder => {
+  const changed = { ...order, tenant: TENANTS[0], payment: { token } };
+  return { ...changed, requestDigest: JSON.stringify(changed) };
 };
 
 /** In which shares orders are special. */
@@ -83,14 +83,14 @@ export class People {
   begin(orders: number, lastsMs: number, deadLetter: (orderId: string) => void): void {
     const draw = this.#draw;
     const impatience = between(draw, 0, 0.8);
-    const wave = chance(draw, 0.25)
+    const wave = chance(draw, 0.4)
       ? { at: whole(draw, 0, lastsMs), token: chance(draw, 0.5) ? MAGIC.declined : MAGIC.unreadableToken }
       : null;
     for (let index = 0; index < orders; index++) {
       const orderId = this.#newId();
-      const inWave = wave !== null && chance(draw, 0.7);
+      const inWave = wave !== null && chance(draw, 0.8);
       const drawn = this.#newOrder(orderId, index, 1);
-      const order = inWave ? paidWith(wave.token, drawn) : drawn;
+      const order = inWave ? stolen(wave.token, drawn) : drawn;
       const at = inWave ? wave.at + whole(draw, 0, WAVE_MS) : Math.floor(draw() ** 2 * lastsMs);
       this.#at(at, () => this.#submit(order));
       while (chance(draw, 0.3)) this.#at(at + whole(draw, 0, lastsMs), () => this.#submit(order));
@@ -132,20 +132,23 @@ export class People {
 
   /** Somebody acts just when an order is busy with something else. */
   meddle(orderId: string): void {
-    const wanted = this.#drawCommand();
-    if (wanted !== "dead letter") void this.#command(orderId, wanted);
+    const wanted = chance(this.#draw, 0.8) ? "next stage" : this.#drawCommand();
+    if (wanted === "next stage") void this.#reachNextStage(orderId);
+    else if (wanted !== "dead letter") void this.#command(orderId, wanted);
   }
 
   /** Long after all faults the kitchen goes on, late or not, with some of the orders. @param lastsMs until when */
   fulfil(lastsMs: number): void {
     for (const { status, order } of this.#actors.states()) {
       if ((status !== "confirmed" && status !== "in_fulfilment") || chance(this.#draw, 0.4)) continue;
-      this.#at(whole(this.#draw, 0, lastsMs), async () => {
-        const state = this.#actors.states().find(({ order: { orderId } }) => orderId === order.orderId);
-        const next = state && nextStage(trackOf(state), state.stage);
-        if (next) await this.#command(order.orderId, { type: "ReachStage", stage: next.name, by: "kitchen" });
-      });
+      this.#at(whole(this.#draw, 0, lastsMs), () => this.#reachNextStage(order.orderId));
     }
+  }
+
+  async #reachNextStage(orderId: string): Promise<void> {
+    const state = this.#actors.states().find(({ order }) => order.orderId === orderId);
+    const next = state && nextStage(trackOf(state), state.stage);
+    if (next) await this.#command(orderId, { type: "ReachStage", stage: next.name, by: "kitchen" });
   }
 
   #at(ms: number, act: () => Promise<void> | void): void {
