@@ -6,7 +6,7 @@ import type { Correction, OrderEvent, PlacedOrder } from "../contract/events.ts"
 import { FIRST_PRIORITY, type Lane } from "../contract/lanes.ts";
 import type { Cause, OrderStatus, ProviderName, Step } from "../contract/order.ts";
 import type { PinnedProfile } from "../contract/profile.ts";
-import { evolve, isAtRest, type OrderState, type StepState } from "./order.ts";
+import { evolve, isAtRest, type OrderState, type StepState, undoBegunOf } from "./order.ts";
 import type { ProviderAnswer } from "./ports.ts";
 import { ageingDeadlineOf, follow, plan, stageDeadlineOf } from "./progress.ts";
 import { retryDelayMs } from "./retry.ts";
@@ -168,7 +168,9 @@ export function decideBlocked(state: OrderState, blocked: readonly Blocked[]): O
 
 function record(state: OrderState, { step, attempt, answer }: Outcome, lane: Lane, at: number, random: number): OrderEvent {
   const current = state.steps[step];
-  if (current === undefined || current.attempt !== attempt || current.phase === "succeeded" || current.phase === "refused") {
+  // An attempt is also over when its undo has begun: its run died with the call out, and nobody else gave it up.
+  const isOver = current === undefined || current.attempt !== attempt || undoBegunOf(state, step) !== null;
+  if (isOver || current.phase === "succeeded" || current.phase === "refused") {
     return {
       type: "LateAnswerRecorded",
       step,

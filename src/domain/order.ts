@@ -256,6 +256,12 @@ function withStep(state: OrderState, step: Step, change: (step: StepState) => St
   return { ...state, steps: { ...state.steps, [step]: change(state.steps[step] ?? FRESH) } };
 }
 
+/** The undo of a forward step, once it has begun; null before. */
+export function undoBegunOf({ saga, steps }: Pick<OrderState, "saga" | "steps">, step: Step): UndoStep | null {
+  const [undo] = Object.entries(sagaOf(saga)?.undoes ?? {}).find(([, forward]) => forward === step) ?? [];
+  return undo !== undefined && steps[undo as UndoStep] !== undefined ? (undo as UndoStep) : null;
+}
+
 /**
  * A forward step turns out to have had its effect after its undo has begun. Nobody knows which of the two effects came first.
  * The undo is therefore owed once more, under a key of its own, and an order at rest is taken up again.
@@ -263,8 +269,8 @@ function withStep(state: OrderState, step: Step, change: (step: StepState) => St
 function withLateEffect(state: OrderState, step: Step, facts: StepFacts): OrderState {
   if (isUndo(step)) return state;
   const known = withStep(state, step, (before) => ({ ...before, facts: { ...facts, ...before.facts } }));
-  const undo = Object.entries(sagaOf(state.saga)?.undoes ?? {}).find(([, forward]) => forward === step)?.[0] as UndoStep | undefined;
-  if (!undo || state.ending === null || state.steps[undo] === undefined) return known;
+  const undo = undoBegunOf(state, step);
+  if (undo === null || state.ending === null) return known;
   const owed = withStep(known, undo, (before) => ({
     ...before,
     phase: "failed",

@@ -187,6 +187,19 @@ describe("When an undo is under way", () => {
     const state = stateAfter(...journal, answered(answer("authorize"))(stateAfter(...journal)));
     expect(state.steps.void).toMatchObject({ phase: "failed", attempt: 3, keyGeneration: 2, retryAt: 0 });
   });
+
+  it("is owed again when its step's own attempt is answered after it: the run died with the call out, and nobody gave it up", () => {
+    const undone: OrderEvent[][] = [
+      ...firstGroupDone(),
+      [{ type: "CancellationRequested", by: "ada" }],
+      [started("unroute")],
+      [succeeded("unroute"), started("void"), started("release")],
+    ];
+    const events = answered(answer("route"))(stateAfter(...undone));
+    expect(events[0]).toMatchObject({ type: "LateAnswerRecorded", step: "route", attempt: 1, facts: { reference: "r" } });
+    const state = stateAfter(...undone, events);
+    expect(state.steps).toMatchObject({ route: { facts: { reference: "r" } }, unroute: { phase: "failed", keyGeneration: 2, retryAt: 0 } });
+  });
 });
 
 describe("When an undo keeps failing", () => {

@@ -319,7 +319,7 @@ export class SimulatedHub extends SimulatedActor<HubRunner, string | null> {
   }
 }
 
-const RECEIVERS = 2;
+const RECEIVERS = 3;
 const FRAME_MS = 40;
 const RECONNECT_MS = [500, 60_000] as const;
 
@@ -386,6 +386,7 @@ export class Receiver {
   readonly #context: Context;
   readonly #hub: SimulatedHub;
   #socket: Socket | null = null;
+  #watches = false;
 
   constructor(context: Context, hub: SimulatedHub) {
     this.#context = context;
@@ -398,6 +399,8 @@ export class Receiver {
   }
 
   connect(): void {
+    this.#watches = true;
+    if (this.#socket !== null) return;
     const socket = new Socket(this.#context, this, this.#hub);
     this.#socket = socket;
     this.#hub.connect(socket, this.seen.at(-1)?.seq ?? null).then(
@@ -408,6 +411,7 @@ export class Receiver {
 
   /** Goes away, and comes back with what it has seen. */
   leave(): void {
+    this.#watches = false;
     this.#socket?.close();
     this.#socket = null;
   }
@@ -416,6 +420,8 @@ export class Receiver {
   reconnect(broken: Socket): void {
     if (broken !== this.#socket) return;
     this.#socket = null;
-    this.#context.loop.after(this.#context.latency(...RECONNECT_MS), () => this.connect());
+    this.#context.loop.after(this.#context.latency(...RECONNECT_MS), () => {
+      if (this.#watches) this.connect();
+    });
   }
 }

@@ -26,8 +26,15 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "no-attempt-check",
     bug: "an answer to an attempt that was given up counts as the current one's",
     file: "domain/decide.ts",
-    snippet: 'current === undefined || current.attempt !== attempt || current.phase === "succeeded"',
-    planted: 'current === undefined || current.phase === "succeeded"',
+    snippet: "current === undefined || current.attempt !== attempt || undoBegunOf",
+    planted: "current === undefined || undoBegunOf",
+  },
+  {
+    name: "answer-after-undo-counts",
+    bug: "an answer that comes after its undo counts, when no attempt followed",
+    file: "domain/decide.ts",
+    snippet: " || undoBegunOf(state, step) !== null;",
+    planted: ";",
   },
   {
     name: "alarm-not-armed",
@@ -110,7 +117,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "late-effect-stands",
     bug: "an effect that comes after its undo is recorded and left standing",
     file: "domain/order.ts",
-    snippet: "if (!undo || state.ending === null || state.steps[undo] === undefined) return known;",
+    snippet: "if (undo === null || state.ending === null) return known;",
     planted: "return known;",
   },
   {

@@ -49,6 +49,9 @@ const PERSON_ROUNDS = 6;
 /** What the history shows as being in one of these is looked at within minutes. */
 const SWEPT_SOON: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["accepted", "processing", "cancelling"]);
 
+/** Somebody watches the counters for a while, and comes back at the end; a world that is watched all the time has little else in it. */
+const WATCHED_MS = 15 * MINUTE;
+
 const LOOK_EVERY_MS = 10 * SECOND;
 const SWEEP_EVERY_MS = 5 * MINUTE;
 const LONG_SWEEP_EVERY_MS = 12 * HOUR;
@@ -250,7 +253,11 @@ class World {
     for (const sku of STOCKED) this.#stock.receive(sku, whole(draw, 0, 6 * this.#orders));
     loop.after(whole(draw, 0, this.#faultsLastMs), () => this.#stock.receive(STOCKED[0], whole(draw, 1, 20)));
     this.#people.begin(this.#orders, this.#faultsLastMs / 2, (orderId) => void this.#deadLetters.send({ orderId }).catch(() => {}));
-    for (const receiver of this.#projections.receivers) loop.after(whole(draw, 0, MINUTE), () => receiver.connect());
+    for (const receiver of this.#projections.receivers) {
+      const comes = Math.floor(draw() ** 2 * (this.#faultsLastMs / 2));
+      loop.after(comes, () => receiver.connect());
+      loop.after(Math.min(comes + whole(draw, MINUTE, WATCHED_MS), this.#faultsLastMs), () => receiver.leave());
+    }
     for (const tenant of TENANTS) {
       if (chance(draw, 0.5))
         loop.after(whole(draw, 0, this.#faultsLastMs), () => void this.#projections.rebuild(tenant, () => this.#journaled(tenant)));
@@ -320,6 +327,10 @@ class World {
   #calmDown(): void {
     this.#context.loop.trace("world", "nothing fails any more");
     this.#context.calmDown();
+    for (const receiver of this.#projections.receivers) {
+      receiver.leave();
+      receiver.connect();
+    }
     for (const [index, { what }] of this.#faults.pauses.entries())
       this.#breakers.of(accountOf(tenantOf(index), what as ProviderName)).resume("ada");
   }
