@@ -38,7 +38,7 @@ const Options = z.object({
 });
 type Options = z.infer<typeof Options>;
 
-/** What ends the process also ends its servers: see `server.ts`. */
+/** What ends the process also ends its servers: see `scripts/server.ts`. */
 for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) process.on(signal, () => process.exit(code));
 
 process.exit(await withFlags(process.argv.slice(2), Options, USAGE, main));

@@ -8,11 +8,12 @@
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Server, startServer } from "../scripts/server.ts";
 import { StatsSnapshot } from "../src/contract/stats.ts";
 import { accepted, flood, type Load, type Order, type Target } from "./load.ts";
 import { CATALOGUE, standard } from "./orders.ts";
 import type { Measured, Round, Throughput } from "./report.ts";
-import { type Server, startBare, startOrderline } from "./server.ts";
+import { cpuMsOf, hasReloaded, startBare } from "./server.ts";
 import { bareTarget, orderlineTarget } from "./targets.ts";
 
 /** Below the standard lane's batch, so that the lane has nothing to do before its batch is due, a second later. */
@@ -51,7 +52,7 @@ export async function compare(
   say: (progress: string) => void,
 ): Promise<Pick<Measured, "bursts" | "floods" | "throughput">> {
   say("starting Orderline and the bare Worker");
-  const orderline = await startOrderline(join(directory, "orderline"));
+  const orderline = await startServer({ persistTo: join(directory, "orderline") });
   const bare = await startBare(join(directory, "bare"));
   for (const server of [orderline, bare]) server.pause();
   const throughput: Throughput[] = [];
@@ -84,7 +85,7 @@ export async function compare(
   const bursts = await repeated("burst", rounds, () => standard(take(BURST)));
   throughput.length = 0;
   const floods = await repeated("flood", FLOODS, () => take(orders));
-  for (const server of [orderline, bare]) if (server.reloaded()) throw new Error(`${server.name}'s sources changed while it was measured`);
+  if ([orderline, bare].some(hasReloaded)) throw new Error("the sources changed while they were measured");
   await Promise.all([orderline.stop(), bare.stop()]);
   return { bursts, floods, throughput };
 }
@@ -100,10 +101,10 @@ async function alone<Result>(server: Server, work: () => Promise<Result>): Promi
 
 async function untilQuiet(server: Server): Promise<void> {
   const deadline = performance.now() + QUIET_TIMEOUT_MS;
-  let used = server.cpuMs();
+  let used = cpuMsOf(server);
   while (performance.now() < deadline) {
     await sleep(QUIET_MS);
-    const now = server.cpuMs();
+    const now = cpuMsOf(server);
     if (now === null || used === null || now - used < QUIET_MS * QUIET_SHARE) return;
     used = now;
   }

@@ -3,9 +3,10 @@
  * delivery, then in a flood. An order is counted to its end: confirmed, and settled by its own alarm.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { type Server, startServer } from "../scripts/server.ts";
 import { accepted, flood, type Load, type Order, trickle } from "./load.ts";
 import type { Count, Measured } from "./report.ts";
-import { type Server, startOrderline } from "./server.ts";
+import { cpuMsOf, hasReloaded } from "./server.ts";
 import { orderlineTarget } from "./targets.ts";
 import { eventOf, sumUnits } from "./units.ts";
 
@@ -38,13 +39,13 @@ export async function countUnits(
   say: (progress: string) => void,
 ): Promise<Pick<Measured, "paced" | "loaded">> {
   say("counting units, at a pace");
-  const server = await startOrderline(directory, { METER: "true" });
+  const server = await startServer({ persistTo: directory, vars: { METER: "true" } });
   const target = orderlineTarget(server);
   const few = Math.max(MIN_PACED_ORDERS, Math.round(pace * PACED_SECONDS));
   const paced = await countUntilSettled(server, few, () => trickle(target, take(few), concurrency, pace));
   say("counting units, in a flood");
   const loaded = await countUntilSettled(server, orders, () => flood(target, take(orders), concurrency));
-  if (server.reloaded()) throw new Error("Orderline's sources changed while its units were counted");
+  if (hasReloaded(server)) throw new Error("Orderline's sources changed while its units were counted");
   await server.stop();
   return { paced, loaded };
 }
@@ -58,7 +59,7 @@ async function countUntilSettled(server: Server, orders: number, submit: () => P
     const { event, status, orderId } = eventOf(line) ?? {};
     if (event === "order.alarm" && status === "confirmed") settled.add(orderId);
   });
-  const cpuBefore = server.cpuMs();
+  const cpuBefore = cpuMsOf(server);
   accepted(await submit());
   const deadline = performance.now() + SETTLE_TIMEOUT_MS;
   while (settled.size < orders) {
@@ -67,7 +68,7 @@ async function countUntilSettled(server: Server, orders: number, submit: () => P
   }
   await sleep(TAIL_MS);
   unsubscribe();
-  const cpuAfter = server.cpuMs();
+  const cpuAfter = cpuMsOf(server);
   return {
     orders,
     units: sumUnits(lines),

@@ -88,9 +88,3 @@ export function accepted(load: Load): Load {
   if (load.failures.length === 0) return load;
   throw new Error(`${load.failures.length} orders were not accepted, such as ${load.failures[0]}`);
 }
-
-/** The value that `share` of the values do not exceed (nearest rank), or null for no values. */
-export function percentile(values: readonly number[], share: number): number | null {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
-}

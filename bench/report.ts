@@ -1,5 +1,5 @@
 /** What was measured, as Markdown for people and as one line of JSON for machines. Pure. */
-import { percentile } from "./load.ts";
+import { percentile, table } from "../scripts/figures.ts";
 import { ACTOR_GB, EMPTY_ACTOR_GB, ESTIMATE_PRICES } from "./prices.ts";
 import { billOf, dollarsOf, type SourceUnits, totalOf, type UnitsBySource } from "./units.ts";
 
@@ -289,8 +289,3 @@ const percentilesOf = (latencies: readonly number[]) => ({
 });
 
 const fixed = (value: number, digits = 2): string => value.toFixed(digits);
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(header), line(header.map((_, column) => (column === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
-}

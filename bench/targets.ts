@@ -1,7 +1,7 @@
 /** Where the two servers take orders, and what they want to see. */
 import { DEVELOPMENT_KEY } from "../scripts/dev-key.ts";
+import type { Server } from "../scripts/server.ts";
 import type { Target } from "./load.ts";
-import type { Server } from "./server.ts";
 
 /** The bare Worker reads no key; it is sent one all the same, so that both are sent the same bytes. */
 const HEADERS = { authorization: `Bearer ${DEVELOPMENT_KEY}` };

@@ -1,11 +1,13 @@
 /**
- * The bindings of `wrangler.toml`, typed. Whatever the Worker can reach is named here, and `npm run types` holds it against
- * that file. What an actor can be asked, and under which name it is found: `actors/addresses.ts`.
+ * The bindings of `wrangler.toml`, typed. Whatever the Worker can reach is named here or in what `Env` extends, and
+ * `npm run types` holds it against that file. What an actor can be asked, and under which name it is found:
+ * `actors/addresses.ts`.
  */
 import type { DeadLetter, OrderChanged } from "./contract/messages.ts";
 import type { LaneQueues } from "./messaging/lanes.ts";
+import type { ProviderBindings } from "./providers/index.ts";
 
-export interface Env extends LaneQueues {
+export interface Env extends LaneQueues, ProviderBindings {
   readonly ORDERS: DurableObjectNamespace;
   readonly INVENTORY: DurableObjectNamespace;
   readonly VELOCITY: DurableObjectNamespace;
@@ -20,22 +22,10 @@ export interface Env extends LaneQueues {
   readonly API_KEYS: KVNamespace;
   /** A tenant to its current `StoredProfile`, see `contract/profile.ts`. */
   readonly PROFILES: KVNamespace;
-  readonly EMAIL: SendEmail;
 
   readonly ORDERS_DEAD_LETTER: Queue<DeadLetter>;
   readonly ORDER_EVENTS: Queue<OrderChanged>;
 
-  readonly PAYMENT_URL?: string;
-  readonly INVENTORY_URL?: string;
-  readonly FULFILMENT_URL?: string;
-  readonly NOTIFICATION_URL?: string;
-  /** Bearer tokens for the endpoints above; secrets. */
-  readonly PAYMENT_TOKEN?: string;
-  readonly INVENTORY_TOKEN?: string;
-  readonly FULFILMENT_TOKEN?: string;
-  readonly NOTIFICATION_TOKEN?: string;
-  readonly CONFIRMATION_FROM: string;
-  readonly SANDBOX_FAULTS?: string;
   /** Overrides of `contract/lanes.ts` as JSON. */
   readonly LANES?: string;
   readonly METER?: string;

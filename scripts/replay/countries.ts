@@ -2,6 +2,7 @@
  * Country names as people write them, as ISO 3166-1 alpha-2 codes. It never guesses: a name that it does not know is
  * answered with undefined. The English names come from the runtime's own locale data, so there is no table to keep up to date.
  */
+import { iso31661 } from "iso-3166";
 
 /** Names that differ from the locale data, as they stand in the retail data. */
 const ALIASES: Readonly<Record<string, string>> = {
@@ -15,24 +16,12 @@ const ALIASES: Readonly<Record<string, string>> = {
   "Channel Islands": "GG",
 };
 
-/** Regions that the locale data names but that no ISO 3166-1 code is assigned to: reserved codes, groups and placeholders. */
-const NOT_ASSIGNED: ReadonlySet<string> = new Set("AC CP CQ DG EA EU EZ IC QO TA UN XA XB XK ZZ".split(" "));
+const NAMES = new Intl.DisplayNames("en", { type: "region" });
 
-const CODES: ReadonlyMap<string, string> = new Map([...isoNames(), ...Object.entries(ALIASES)]);
+const CODES: ReadonlyMap<string, string> = new Map([
+  ...iso31661.map(({ alpha2 }) => [NAMES.of(alpha2) ?? alpha2, alpha2] as const),
+  ...Object.entries(ALIASES),
+]);
 
 /** @returns undefined for a name that is no country, such as "Unspecified" or "European Community" */
 export const countryCode = (name: string): string | undefined => CODES.get(name);
-
-function* isoNames(): Generator<[name: string, code: string]> {
-  const names = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
-  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  for (const first of letters) {
-    for (const second of letters) {
-      const code = first + second;
-      const name = names.of(code);
-      // A withdrawn code such as DD or FX has the name of its successor; only the successor names itself.
-      const current = new Intl.Locale(`und-${code}`).region === code;
-      if (name !== undefined && current && !NOT_ASSIGNED.has(code)) yield [name, code];
-    }
-  }
-}

@@ -2,6 +2,7 @@
  * The counts of a replay while it runs, and the line that shows them: rewritten in place on a terminal, otherwise a new line
  * every two seconds, so that a log stays readable.
  */
+import { percentile } from "../figures.ts";
 import type { Submitted } from "./submit.ts";
 import { isOpen, type Tracked } from "./watch.ts";
 
@@ -14,12 +15,7 @@ export interface Percentiles {
   readonly p95: number | null;
 }
 
-/** Nearest rank: a value that was really measured, never one between two. */
-export function percentilesOf(samples: readonly number[]): Percentiles {
-  const sorted = samples.toSorted((one, other) => one - other);
-  const rank = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
-  return { p50: rank(0.5), p95: rank(0.95) };
-}
+const percentilesOf = (samples: readonly number[]): Percentiles => ({ p50: percentile(samples, 0.5), p95: percentile(samples, 0.95) });
 
 export interface Counts {
   /** Submissions that have an outcome. */

@@ -1,4 +1,5 @@
 /** The end of a replay in words and figures, for people; `--json` prints the same object for machines. */
+import { table } from "../figures.ts";
 import type { Conversion } from "./invoices.ts";
 import { type Counts, formatPercentiles, type Percentiles } from "./progress.ts";
 import type { Comparison } from "./reconcile.ts";
@@ -77,26 +78,16 @@ export function describeResult({ run, counts, rate, elapsedMs, accept, confirm, 
     `  ${confirmed} confirmed, ${failed} failed or cancelled, ${waiting} waiting for a person`,
     `  accept ${formatPercentiles(accept)}, placed to confirmed ${formatPercentiles(confirm)}`,
     "",
-    table(comparisons),
+    table(["", "file", "history (D1)", "counters", ""], comparisons.map(cellsOf)),
     "",
     ...notes.map((note) => `note: ${note}`),
     equal ? EQUAL[comparisons.some(({ verdict }) => verdict === "other_traffic") ? "apart" : "wholly"] : "NOT EQUAL.",
   ]);
 }
 
-function table(comparisons: readonly Comparison[]): string {
-  const rows = comparisons.map(({ what, unit, verdict, ...witness }) => {
-    const show = (value: number | null) => (value === null ? "" : unit === "pence" ? pounds(value) : String(value));
-    return [what, show(witness.file), show(witness.history), show(witness.counters), verdict.replace("_", " ")];
-  });
-  const all = [["", "file", "history (D1)", "counters", ""], ...rows];
-  const widths = all[0]?.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0))) ?? [];
-  return all
-    .map((row) =>
-      row.map((cell, column) => (column === 0 || column === 4 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))),
-    )
-    .map((row) => `  ${row.join("   ")}`.trimEnd())
-    .join("\n");
+function cellsOf({ what, unit, verdict, ...witness }: Comparison): string[] {
+  const show = (value: number | null) => (value === null ? "" : unit === "pence" ? pounds(value) : String(value));
+  return [what, show(witness.file), show(witness.history), show(witness.counters), verdict.replace("_", " ")];
 }
 
 const lines = (parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined).join("\n");

@@ -48,7 +48,7 @@ const CHATTER = [
   /^\[custom build\] Running: /,
   /^Your Worker has access to the following bindings:/,
   /^Binding +Resource +Mode$/,
-  /^env\.\w+ \(.*\) +.* (?:local|remote)$/,
+  /^env\.\w+(?: \(.*\))? +.* (?:local|remote)$/,
   /^\[wrangler:info\] /,
   /^\[wrangler:warn\] Unable to fetch the `Request\.cf` object/,
   /^⎔ (?!Reloading)/,

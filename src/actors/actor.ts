@@ -1,7 +1,7 @@
 /**
- * What every Durable Object here is made of: metered storage, requests that are counted, and an alarm that does not give
- * up. A subclass adds what it is about; it keeps its own methods `#private`, because whatever else stands on its prototype
- * can be called over RPC, and counts as a request of the platform.
+ * What every Durable Object here has: metered storage, counted requests, and an alarm that does not give up. A
+ * subclass keeps its helpers `#private`, because any other method of its prototype can be called over RPC and is counted as
+ * a request.
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../env.ts";
@@ -10,15 +10,19 @@ import { excerpt, type LogFields, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
 import { ActorStorage } from "../platform/storage.ts";
 
-/** After a wake that threw: soon enough to keep what was promised, late enough not to spin. */
+/** The pause after a wake that threw: soon enough to keep what was promised, late enough not to spin. */
 const WAKE_FAILED_MS = 5_000;
 
-/** The platform deletes an alarm whose sixth retry has failed, so the fifth is not spent on the work that keeps failing. */
+/**
+ * The platform deletes an alarm whose sixth retry has failed. So the fifth retry only arms the alarm anew, and does not
+ * spend itself on work that keeps failing.
+ */
 const LAST_RETRY = 5;
 
 /** The classes whose methods are metered already, with the names of these methods. */
 const metered = new WeakMap<object, ReadonlySet<string>>();
 
+/** The base of every Durable Object here. */
 export abstract class Actor extends DurableObject<Env> {
   protected readonly store: ActorStorage;
   protected readonly meter: Meter;
@@ -31,15 +35,15 @@ export abstract class Actor extends DurableObject<Env> {
     this.store = new ActorStorage(ctx.storage, this.meter, schema);
   }
 
-  /** The alarm went off. An actor that arms one says here what it is for; when it throws it is woken again a little later. */
+  /** What the actor armed its alarm for. When it throws, it is called again a little later. */
   protected async wake(): Promise<void> {}
 
-  /** What log lines about the actor carry. */
+  /** The fields that name the actor in log lines. */
   protected get subject(): LogFields {
     return { name: this.ctx.id.name };
   }
 
-  /** Throws only when not even an alarm can be set; the platform then retries it, and an actor that cannot write can do no better. */
+  /** Throws only when no alarm can be set. The platform then retries the alarm; an actor that cannot write can do no better. */
   override async alarm(invocation?: AlarmInvocationInfo): Promise<void> {
     await this.meter.request(async () => {
       if (invocation && invocation.retryCount >= LAST_RETRY) return this.store.arm(now() + WAKE_FAILED_MS);
@@ -53,14 +57,16 @@ export abstract class Actor extends DurableObject<Env> {
   }
 }
 
-/** On the prototype, but no requests: an alarm is counted by `alarm`, and a socket's message is billed as a twentieth of one. */
+/** On the prototype, but no requests. `alarm` counts itself, and a message of a socket is billed as a twentieth of a request. */
 const NOT_METERED: ReadonlySet<string> = new Set(["constructor", "wake", "alarm", "webSocketMessage", "webSocketClose", "webSocketError"]);
 
 /**
- * Lets every public method of a class count as one request, with all that it adds while it runs or is waited for. They are
- * replaced on the prototype, once per class, because RPC calls no others. One that calls another counts two, so it does not.
- * The local server hosts a class that it derives from ours, so the methods of all classes up to `Actor` are replaced. A method
- * that overrides one of them is not counted a second time.
+ * Counts every call of a public method as one request, together with the units that it uses. The methods are replaced on
+ * the prototype, once per class, because RPC finds them there. A public method must not call another one, since that would
+ * be counted twice.
+ *
+ * The local server hosts a class that it derives from ours, so the methods of all classes up to `Actor` are replaced. A
+ * method that overrides a replaced one is not replaced again.
  * @returns the names of the methods that are metered in this class or in one that it is derived from
  */
 function meterRequests(prototype: object): ReadonlySet<string> {

@@ -1,6 +1,6 @@
 /**
- * Where the actors are: the one place that knows how each of them is named and what it can be asked. Each call here gives
- * a stub of its own, since one that has thrown may be broken: ask for the address again before you try again.
+ * Where the actors are: the one place that knows how each of them is named and what it can be asked. Each call gives a stub
+ * of its own. A stub that has thrown may be broken, so a retry asks for the address again.
  */
 import type { Account } from "../contract/breaker.ts";
 import type { Commit, PlacedOrder } from "../contract/events.ts";
@@ -16,33 +16,31 @@ import type { Adjustment, AdjustmentRefusal, Receipt, Reservation, Stock, StockA
 import type { OrderState } from "../domain/order.ts";
 import type { Velocity } from "../domain/risk.ts";
 import type { NamedTrack } from "../domain/tracks.ts";
+import type { Env } from "../env.ts";
 import type { CounterActors } from "../projections/counters/projection.ts";
 import type { AskedBreaker } from "../runtime/breakers.ts";
 import type { AdvanceResult, CommandResult, OrderRunner, PlaceResult, Poked } from "../runtime/order-runner.ts";
 
-/** What a class offers to be reached at an address: the same methods, which need not be asynchronous where they are. */
+/** Actors asked at a time when many are. Some hundred then still answer within a second, and an overloaded one gets no burst. */
+export const MAX_CONCURRENT_ACTORS = 20;
+
+/** What the class of an actor has to implement to be reached at an address: the same methods, which may be synchronous there. */
 export type Serves<Address> = {
   [Method in keyof Address]: Address[Method] extends (...args: infer Args) => Promise<infer Result>
     ? (...args: Args) => Result | Promise<Result>
     : never;
 };
 
-interface Namespaces {
-  readonly ORDERS: DurableObjectNamespace;
-  readonly INVENTORY: DurableObjectNamespace;
-  readonly VELOCITY: DurableObjectNamespace;
-  readonly STATS_SHARDS: DurableObjectNamespace;
-  readonly STATS_HUBS: DurableObjectNamespace;
-  readonly BREAKERS: DurableObjectNamespace;
-  readonly REDRIVES: DurableObjectNamespace;
-  readonly TENANTS: DurableObjectNamespace;
-}
-type Has<Name extends keyof Namespaces> = Pick<Namespaces, Name>;
+/** An address asks for the one binding that it uses, not for the whole environment. */
+type Has<Name extends keyof Env> = Pick<Env, Name>;
 
-/** Answers arrive in types of the platform's own, which only make them disposable. They are plain data, so they are typed as such. */
+/**
+ * Answers over RPC have types of the platform, which only add that they can be disposed of. Ours are plain data and are
+ * typed as such.
+ */
 const stub = <Address>(namespace: DurableObjectNamespace, name: string) => namespace.getByName(name) as unknown as Address;
 
-/** What became of a submission; whoever submitted knows the rest. */
+/** The outcome of a submission. The submitter knows the rest of the order. */
 export interface Placement {
   readonly outcome: PlaceResult["outcome"];
   /** Milliseconds. */
@@ -50,11 +48,14 @@ export interface Placement {
   readonly priority: Priority;
 }
 
-/** One order. What asks for a tenant answers null when that tenant has no such order; the rest, when nobody has. */
+/**
+ * One order. A method that takes a tenant answers null when that tenant has no such order. The others answer null when
+ * nobody has.
+ */
 export interface OrderAddress {
   /** Accepts the order or recognises a repeat. When this answers, the order is durable. */
   place(order: PlacedOrder, profile?: PinnedProfile): Promise<Placement>;
-  /** What placing an order of this digest would come to, when there is one of this id already. */
+  /** The outcome that placing an order of this digest would have, when there is one of this id already. */
   recognise(requestDigest: string): Promise<Placement | null>;
   /** Carries the order as far as it goes. */
   advance(hint: Parameters<OrderRunner["advance"]>[0]): Promise<AdvanceResult | null>;
@@ -67,7 +68,7 @@ export interface OrderAddress {
   /** Why the order is where it is. */
   diagnosis(tenant: string): Promise<Diagnosis | null>;
   /**
-   * A look from outside at an order that should have moved: what was lost is restored.
+   * Examines an order that should have moved, and restores a lost alarm or a lost change.
    * @param shown the version that the history shows
    */
   poke(shown: number): Promise<Poked | null>;
@@ -75,17 +76,20 @@ export interface OrderAddress {
   quarantine(cause: Cause): Promise<string | null>;
 }
 
+/** An order's actor. */
 export const orderActor = ({ ORDERS }: Has<"ORDERS">, orderId: string) => stub<OrderAddress>(ORDERS, orderId);
 
-/** Units of one SKU; `onHand` is always `available + reserved`. */
+/** Units of one SKU. `onHand` is always `available + reserved`. */
 export interface StockLevel extends Stock {
   readonly onHand: number;
 }
 
+/** The level after the receipt, or why it was refused. */
 export type ReceiveAnswer =
   | { readonly outcome: "received"; readonly level: StockLevel }
   | { readonly outcome: "refused"; readonly refusal: { readonly reason: "receipt_conflict"; readonly quantity: number } };
 
+/** The level after the adjustment, or why it was refused. */
 export type AdjustAnswer =
   | { readonly outcome: "adjusted"; readonly level: StockLevel }
   | {
@@ -93,7 +97,7 @@ export type AdjustAnswer =
       readonly refusal: AdjustmentRefusal | { readonly reason: "adjustment_conflict"; readonly quantity: number };
     };
 
-/** An adjustment as it is kept. `at` in milliseconds. */
+/** An adjustment as it is kept. `at` is in milliseconds. */
 export interface AdjustmentEntry extends Adjustment {
   readonly at: number;
 }
@@ -102,7 +106,7 @@ export interface AdjustmentEntry extends Adjustment {
 export interface StockAddress {
   /** Null for a SKU that was never stocked. */
   stock(): Promise<StockLevel | null>;
-  /** What an order holds or held here; null when it never did. */
+  /** The reservation of an order, a settled one included; null when there never was one. */
   reservationOf(orderId: string): Promise<Reservation | null>;
   /** Once per `receiptId`: a repeat changes nothing and answers with the level as it is now. */
   receive(receipt: Receipt): Promise<ReceiveAnswer>;
@@ -116,6 +120,7 @@ export interface StockAddress {
   withdraw(orderId: string): Promise<StockAnswer>;
 }
 
+/** The actor of a tenant's stock of one SKU. */
 export const stockActor = ({ INVENTORY }: Has<"INVENTORY">, tenant: string, sku: string) =>
   stub<StockAddress>(INVENTORY, `${tenant}/${sku}`);
 
@@ -129,34 +134,40 @@ export interface VelocityAddress {
   record(orderId: string, at: number, normal?: Velocity): Promise<number>;
 }
 
+/** The actor that counts a customer's recent orders. */
 export const velocityActor = ({ VELOCITY }: Has<"VELOCITY">, tenant: string, customer: string) =>
   stub<VelocityAddress>(VELOCITY, `${tenant}/${customer}`);
 
 /** One shard of a tenant's counters. */
 export interface StatsShardAddress {
   /**
-   * Counts orders of this shard at the versions given. The answer holds all that was ever counted here, so that whoever
-   * lost the answer to an earlier call is whole again with this one; `revision` rises with each call that changed anything.
+   * Counts orders of this shard at the versions given. The answer holds the whole tally of the shard, so a caller that lost
+   * an earlier answer misses nothing. `revision` rises with each call that changes anything.
    */
   apply(orders: readonly OrderSummary[]): Promise<ShardTally>;
   read(): Promise<ShardTally>;
-  /** What orders count for here; an order that was never counted is missing. */
+  /** The contributions of orders; an order that was never counted is missing. */
   contributionsOf(orderIds: readonly string[]): Promise<Map<string, Contribution>>;
-  /** What the next orders by id count for: a walk over everything that was ever counted here. */
+  /** The contributions of the next orders by id: a walk over everything that was ever counted here. */
   contributionsAfter(orderId: string, limit: number): Promise<Map<string, Contribution>>;
   /**
-   * Makes orders count for what they are, whatever they counted for, and the tally anew from all contributions. It reads
-   * every one of them: for repairs. An order that was counted at a higher version than both given is left alone.
+   * Replaces the contributions of orders by what their journals say, and computes the tally anew from all contributions. It
+   * reads every contribution, so it is for repairs only. An order that was counted at a higher version than both given is
+   * left alone.
    */
   repair(orders: readonly JournaledOrder[]): Promise<ShardTally>;
 }
 
+/** One shard of a tenant's counters. */
 export const statsShardActor = ({ STATS_SHARDS }: Has<"STATS_SHARDS">, tenant: string, shard: number) =>
   stub<StatsShardAddress>(STATS_SHARDS, `${tenant}/${shard}`);
 
 /** A tenant's counters as a whole. */
 export interface StatsHubAddress {
-  /** Takes over every report that is newer than what is known of its shard, in any order; the others change nothing. */
+  /**
+   * Takes over each report that is newer than the one known of its shard. Reports may come in any order; older ones change
+   * nothing.
+   */
   merge(reports: readonly ShardReport[]): Promise<void>;
   /** @param at milliseconds; rates are those of the minutes before it */
   snapshot(at?: number): Promise<StatsSnapshot>;
@@ -164,9 +175,10 @@ export interface StatsHubAddress {
   fetch(request: Request): Promise<Response>;
 }
 
+/** The hub of a tenant's counters. */
 export const statsHubActor = ({ STATS_HUBS }: Has<"STATS_HUBS">, tenant: string) => stub<StatsHubAddress>(STATS_HUBS, tenant);
 
-/** Both together, as the projection of the counters takes them. */
+/** Shards and hub, as the projection of the counters takes them. */
 export const counterActors = (env: Has<"STATS_SHARDS" | "STATS_HUBS">): CounterActors => ({
   shard: (tenant, shard) => statsShardActor(env, tenant, shard),
   hub: (tenant) => statsHubActor(env, tenant),
@@ -184,23 +196,25 @@ export interface BreakerAddress extends AskedBreaker {
   resume(by: string, reason?: string): Promise<BreakerView>;
 }
 
+/** The circuit breaker of an account, which tenants may share. */
 export const breakerActor = ({ BREAKERS }: Has<"BREAKERS">, account: Account) => stub<BreakerAddress>(BREAKERS, account);
 
 /** What a redrive was asked to do. */
 export interface RedriveOrders extends Omit<StartRedrive, "filter"> {
   readonly id: string;
   readonly tenant: string;
-  /** Digest of the request, to tell a repeat from another one. */
+  /** Digest of the request, to tell a repeat from another request under the same key. */
   readonly requestDigest: string;
   readonly startedBy: string;
   readonly truncated: boolean;
 }
 
+/** `conflict`: the name belongs to a redrive with another request. */
 export type FoundRedrive = { readonly outcome: "found"; readonly view: RedriveJobView } | { readonly outcome: "conflict" };
 
 /** One redrive of a tenant. Null when there is none. */
 export interface RedriveAddress {
-  /** The job of this name, if it was asked for in the same words. */
+  /** The job of this name, or `conflict` when it was asked for with another request. */
   find(requestDigest: string): Promise<FoundRedrive | null>;
   /** Begins the job, unless it began before. When this answers, the job is durable and carries on by itself. */
   start(orders: RedriveOrders, orderIds: readonly string[]): Promise<FoundRedrive>;
@@ -209,10 +223,11 @@ export interface RedriveAddress {
   stop(by: string): Promise<RedriveJobView | null>;
 }
 
+/** A redrive of a tenant, whether it was started or not. */
 export const redriveActor = ({ REDRIVES }: Has<"REDRIVES">, tenant: string, id: string) =>
   stub<RedriveAddress>(REDRIVES, `${tenant}/${id}`);
 
-/** Who changes a profile, to what, and on which version they believe to build; null: on whichever there is. */
+/** A change of a profile: by whom, to what, and on which versions it may build; null for any. */
 export interface ProfileChange {
   readonly profile: TenantProfile;
   readonly by: string;
@@ -220,7 +235,7 @@ export interface ProfileChange {
   readonly ifVersion: readonly number[] | null;
 }
 
-/** `stale`: the current version is another than those that the change builds on, and nothing was changed. */
+/** `stale`: the current version is not one that the change builds on, and nothing was changed. */
 export type Changed =
   | { readonly outcome: "changed" | "unchanged"; readonly current: ProfileVersion }
   | { readonly outcome: "stale"; readonly version: number };
@@ -228,9 +243,9 @@ export type Changed =
 /** A version without its profile. */
 export type VersionEntry = Omit<ProfileVersion, "profile">;
 
-/** The truth about one tenant's profile. */
+/** One tenant's profile with all its versions. */
 export interface TenantAddress {
-  /** Makes a version of the profile, unless it is what the current one says already. Durable when this answers. */
+  /** Makes a version of the profile, unless the current one says the same already. Durable when this answers. */
   put(change: ProfileChange): Promise<Changed>;
   /** Null when no profile was ever put. */
   current(): Promise<ProfileVersion | null>;
@@ -238,8 +253,9 @@ export interface TenantAddress {
   version(version: number): Promise<ProfileVersion | null>;
   /** Versions below `before`, newest first. */
   versions(before: number, limit: number): Promise<VersionEntry[]>;
-  /** Every track of every version, each once: orders in flight may be on any of them. */
+  /** The tracks of all versions, each once: orders in flight may be on any of them. */
   tracks(): Promise<NamedTrack[]>;
 }
 
+/** The actor of a tenant's profile. */
 export const tenantActor = ({ TENANTS }: Has<"TENANTS">, tenant: string) => stub<TenantAddress>(TENANTS, tenant);

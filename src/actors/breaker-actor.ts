@@ -1,4 +1,7 @@
-/** The Durable Object of one account's circuit breaker, named by it: storage, alarm and queues for a `BreakerRunner`. It holds no rule of its own. */
+/**
+ * The Durable Object of one account's circuit breaker, named by the account: storage, alarm and queues for a
+ * `BreakerRunner`, which holds the rules.
+ */
 import { Account, BreakerState } from "../contract/breaker.ts";
 import { DEFAULT_PRIORITY, LANES, LANES_BY_RANK } from "../contract/lanes.ts";
 import type { BreakerView, CallResult, TripRule, Waiting, WaitingOrder } from "../domain/breaker.ts";
@@ -12,7 +15,10 @@ import { BreakerRunner, type WaitingList } from "../runtime/breaker-runner.ts";
 import { Actor } from "./actor.ts";
 import type { BreakerAddress, Serves } from "./addresses.ts";
 
-/** `lane` is the rank of the lane, so that the index of the key is the two lines: those that have not failed, by lane and age, and the others. */
+/**
+ * `lane` is the rank of the lane. The index of the key is two waiting lines: orders that have not failed, by lane and age,
+ * and the others.
+ */
 const SCHEMA = [
   `CREATE TABLE waiting (
      failures INTEGER NOT NULL,
@@ -34,11 +40,12 @@ const SQL = {
     ) WHERE position % ?3 = 0 ORDER BY position LIMIT ?4`,
 } as const;
 
-/** Bounds of `failures`. */
+/** The bounds of `failures` in each waiting line. */
 const LINES = { fresh: [0, 0], failed: [1, Number.MAX_SAFE_INTEGER] } as const;
 
 const STATE_KEY = "breaker";
 
+/** The RPC face of the breaker; see `BreakerAddress`. */
 export class BreakerActor extends Actor implements Serves<BreakerAddress> {
   readonly #runner: BreakerRunner;
 

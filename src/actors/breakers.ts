@@ -1,4 +1,4 @@
-/** The circuit breakers of this isolate, on the actors that it asks. */
+/** The circuit breakers of all accounts: actors hold them, and this isolate remembers what it believes of them. */
 import type { Breakers } from "../domain/ports.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
@@ -7,18 +7,19 @@ import { excerpt, log } from "../platform/log.ts";
 import { type Beliefs, breakersOf } from "../runtime/breakers.ts";
 import { breakerActor } from "./addresses.ts";
 
-/** An order waits no longer than this to learn whether it may call. */
+/** An order waits this long at most to learn whether it may call. */
 const ADMISSION_DEADLINE_MS = 2_000;
 
 const ofThisIsolate: Beliefs = new Map();
 
+/** The breakers as ports of an order. All orders of an isolate share what it believes. */
 export function breakersFrom(env: Pick<Env, "BREAKERS">): Breakers {
   return breakersOf(ofThisIsolate, {
     breaker: (account) => {
       const actor = breakerActor(env, account);
       return {
         look: (workedAgoMs) => actor.look(workedAgoMs),
-        admit: (order) => within(ADMISSION_DEADLINE_MS, `asking the breaker of ${account}`, actor.admit(order)),
+        admit: (order) => within(ADMISSION_DEADLINE_MS, `asking the breaker of ${account}`, () => actor.admit(order)),
         report: (result, rule) => actor.report(result, rule),
       };
     },

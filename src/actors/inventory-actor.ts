@@ -1,7 +1,7 @@
 /**
- * The stock of one SKU of one tenant, and the only place that knows it. A SKU that was never stocked costs nothing: its
- * actor creates no table and writes no row, it only answers. Reservations of settled orders are kept, because a late
- * request is refused by them; a row is about 60 bytes, so 10 GB (the platform's limit) are over 100 million orders of one SKU.
+ * The stock of one SKU of one tenant, and the only place that knows it. An actor of a SKU that was never stocked creates no
+ * table and writes no row. Reservations of settled orders are kept, because a late request is refused by them. A row has
+ * about 60 bytes, so the platform's limit of 10 GB holds over 100 million orders of one SKU.
  */
 import {
   type Adjustment,
@@ -61,8 +61,9 @@ const SQL = {
   adjustments: "SELECT adjustment_id AS adjustmentId, quantity, reason, by, at FROM adjustments ORDER BY number DESC LIMIT ?",
 } as const;
 
+/** The RPC face of the stock; see `StockAddress`. */
 export class InventoryActor extends Actor implements Serves<StockAddress> {
-  /** The tables exist once goods were received. */
+  /** The tables are created with the first receipt of goods. */
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, SCHEMA);
   }
@@ -73,7 +74,7 @@ export class InventoryActor extends Actor implements Serves<StockAddress> {
     return stock && levelOf(stock);
   }
 
-  /** What an order holds or held here; null when it never did. */
+  /** The reservation of an order, a settled one included; null when there never was one. */
   reservationOf(orderId: string): Reservation | null {
     return this.#reservation(orderId);
   }

@@ -1,6 +1,6 @@
 /**
- * The Durable Object of one order, named by its id: storage, alarm and bindings for an `OrderRunner`. It holds no rule
- * of its own, and it writes nothing for an order that was never placed.
+ * The Durable Object of one order, named by the order's id: storage, alarm and bindings for an `OrderRunner`, which holds
+ * the rules. It writes nothing for an order that was never placed.
  */
 import { Commit, type PlacedOrder } from "../contract/events.ts";
 import { lanesFrom } from "../contract/lanes.ts";
@@ -36,6 +36,7 @@ const SQL = {
   append: "INSERT INTO journal (version, at, events) VALUES (?, ?, ?)",
 } as const;
 
+/** The RPC face of the order; see `OrderAddress`. */
 export class OrderActor extends Actor implements Serves<OrderAddress> {
   #loaded: Promise<OrderRunner> | null = null;
 
@@ -45,7 +46,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
 
   /**
    * Accepts the order or recognises a repeat. When this answers, the order is durable.
-   * @param profile what of its tenant's profile goes with it; absent for the embedded default
+   * @param profile what the order pins of its tenant's profile; absent for the embedded default
    */
   async place(order: PlacedOrder, profile?: PinnedProfile): Promise<Placement> {
     return this.#with(async (runner) => {
@@ -54,7 +55,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     });
   }
 
-  /** What placing an order of this digest would come to, when there is one of this id already; null when there is none. */
+  /** The outcome that placing an order of this digest would have; null when there is no order of this id. */
   async recognise(requestDigest: string): Promise<Placement | null> {
     return this.#with(async ({ state }) => {
       if (state === null) return null;
@@ -68,12 +69,12 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     return this.#with((runner) => runner.advance(hint));
   }
 
-  /** Carries out a command of the order's own tenant; null when that tenant has no such order. */
+  /** Carries out a command; null when the tenant has no such order. */
   async command(tenant: string, command: OrderCommand): Promise<CommandResult | null> {
     return this.#with(async (runner) => (runner.state?.order.tenant === tenant ? runner.command(command) : null));
   }
 
-  /** The order as it is now; null when the tenant has none of this id. */
+  /** The order as it is now; null when the tenant has no such order. */
   async view(tenant: string): Promise<OrderState | null> {
     return this.#with(async ({ state }) => (state?.order.tenant === tenant ? state : null));
   }
@@ -83,7 +84,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     return this.#with(async ({ state }) => (state?.order.tenant === tenant ? this.#journal() : null));
   }
 
-  /** Why the order is where it is; null when the tenant has none of this id. */
+  /** Why the order is where it is; null when the tenant has no such order. */
   async diagnosis(tenant: string): Promise<Diagnosis | null> {
     return this.#with(async ({ state, isRunning }) => {
       if (state?.order.tenant !== tenant) return null;
@@ -95,7 +96,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
   }
 
   /**
-   * A look from outside at an order that should have moved: what was lost is restored. Null when there is no such order.
+   * Examines an order that should have moved, and restores a lost alarm or a lost change. Null when there is no such order.
    * @param shown the version that the history shows
    */
   async poke(shown: number): Promise<Poked | null> {
@@ -107,21 +108,15 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     return this.#with(async (runner) => runner.quarantine(cause));
   }
 
-  /** What was loaded is forgotten when it fails: the next one begins with the journal. */
   protected override async wake(): Promise<void> {
-    try {
-      await this.#with((runner) => runner.wake());
-    } catch (error) {
-      this.#loaded = null;
-      throw error;
-    }
+    await this.#with((runner) => runner.wake());
   }
 
   protected override get subject(): LogFields {
     return { orderId: this.ctx.id.name };
   }
 
-  /** The provider that an order waits for, when it does and its breaker can be asked. */
+  /** The provider that an order waits for; null when it waits for none or the breaker cannot be asked. */
   async #blockedBy(state: OrderState): Promise<Diagnosis["provider"]> {
     const [blocked] = openSteps(state).filter(([, { phase }]) => phase === "blocked");
     if (!blocked) return null;
@@ -134,7 +129,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
     return view && shown(view, false);
   }
 
-  /** What waits in the lane of an order that has not begun, when the queue can be asked. */
+  /** The backlog of the lane of an order that has not begun; null when it has begun or the queue cannot be asked. */
   async #backlogOf({ status, priority }: OrderState): Promise<Backlog | null> {
     return status === "accepted" ? backlogOf(this.env, priority).catch(() => null) : null;
   }
@@ -181,7 +176,8 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
       breakers: breakersFrom(env),
       publish: (change) => sendChange(env.ORDER_EVENTS, change),
       hint: (hint) => sendHints(env, [hint]),
-      deadLetter: async (letter) => void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", env.ORDERS_DEAD_LETTER.send(letter))),
+      deadLetter: async (letter) =>
+        void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", () => env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),
       backlog: (priority) => backlogOf(env, priority),
       background: (work) => ctx.waitUntil(work),

@@ -1,8 +1,9 @@
 /**
- * One redrive of parked orders, named `<tenant>/<id>`: keeps the list, lets orders go at a rate, and watches how they fare.
- * What to do is decided by `domain/redrive.ts`. It never touches an order but by the command that a person would give. A
- * crash may repeat the newest second, which is harmless: an order that was released already is only watched.
+ * One redrive of parked orders, named `<tenant>/<id>`: keeps the list, releases orders at a rate, and watches their
+ * outcomes. `domain/redrive.ts` decides. Orders are only touched by the command that a person would give. A crash may
+ * repeat the last second, which is harmless: an order that was released already is only watched.
  */
+import pMap from "p-map";
 import type { Hint } from "../contract/messages.ts";
 import type { RedriveJobView } from "../contract/quarantine.ts";
 import {
@@ -24,12 +25,22 @@ import { sendHints } from "../messaging/hints.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { inRounds } from "../platform/rounds.ts";
 import type { Row } from "../platform/storage.ts";
 import { Actor } from "./actor.ts";
-import { type FoundRedrive, type OrderAddress, orderActor, type RedriveAddress, type RedriveOrders, type Serves } from "./addresses.ts";
+import {
+  type FoundRedrive,
+  MAX_CONCURRENT_ACTORS,
+  type OrderAddress,
+  orderActor,
+  type RedriveAddress,
+  type RedriveOrders,
+  type Serves,
+} from "./addresses.ts";
 
-/** A row is written when the job begins and once more when the order's outcome is known; which orders were taken is one number. */
+/**
+ * A row is written when the job begins, and once more when the order's outcome is known. How far the job has come is one
+ * number in its state, not a mark on each row.
+ */
 const SCHEMA = ["CREATE TABLE items (position INTEGER PRIMARY KEY, order_id TEXT NOT NULL, outcome TEXT) STRICT"] as const;
 
 const SQL = {
@@ -42,12 +53,12 @@ const SQL = {
 
 const STATE_KEY = "job";
 
-/** Released orders looked at in one second; with more under way they take turns. */
+/** Released orders examined in one second. With more under way, they take turns. */
 const MAX_CHECKS = 200;
 
 const MAX_FAILED_IDS = 10;
 
-/** An order answers in milliseconds and a queue in some tens; one that hangs must not hold up the others. */
+/** An order answers in milliseconds and a queue in tens of them. One that hangs must not hold up the others. */
 const ORDER_DEADLINE_MS = 5_000;
 
 /** A job can be read, and its Idempotency-Key is remembered, for this long after its end. */
@@ -63,11 +74,12 @@ interface Item extends Row {
   order_id: string;
 }
 
+/** The RPC face of the redrive; see `RedriveAddress`. */
 export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   #stored: Stored | null;
   /** Released orders without an outcome, the longest unchecked first. */
   #open: Item[];
-  /** Whether a tick is under way: the platform may deliver an alarm twice, and two ticks would release twice the rate. */
+  /** Whether a tick is under way. The platform may fire an alarm twice, and two ticks would release twice the rate. */
   #ticking = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -76,7 +88,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
     this.#open = this.#stored ? this.store.read<Item>(SQL.open, this.#stored.job.taken) : [];
   }
 
-  /** The job of this name, if it was asked for in the same words; null when there is none. */
+  /** The job of this name, or `conflict` when it was asked for with another request; null when there is none. */
   find(requestDigest: string): FoundRedrive | null {
     return this.#stored && this.#found(this.#stored, requestDigest);
   }
@@ -134,10 +146,10 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
     await this.store.clear();
   }
 
-  /** Looks at released orders, those that were looked at last at the end. One that cannot be reached is looked at again later. */
+  /** Looks at released orders, least recently examined first. An order that cannot be reached is examined again later. */
   async #check(): Promise<void> {
     const batch = this.#open.slice(0, MAX_CHECKS);
-    const outcomes = await inRounds(batch, (item) => this.#outcome(item).catch(asError));
+    const outcomes = await pMap(batch, (item) => this.#outcome(item).catch(asError), { concurrency: MAX_CONCURRENT_ACTORS });
     const judged = batch.flatMap((item, index) => asDecided(item, outcomes[index]));
     this.#decide(judged);
     const done = new Set(judged.map(({ item }) => item));
@@ -145,7 +157,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   }
 
   async #outcome(item: Item): Promise<ItemOutcome | null> {
-    const asked = this.#order(item).view(this.#tenant);
+    const asked = () => this.#order(item).view(this.#tenant);
     const state = await within(ORDER_DEADLINE_MS, "reading an order", asked);
     return state === null ? "failed" : outcomeOf(state.status);
   }
@@ -153,7 +165,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
   async #release(orders: RedriveOrders): Promise<void> {
     const batch = this.store.read<Item>(SQL.next, this.#job.taken, toTake(this.#job, orders));
     if (batch.length === 0) return;
-    const answers = await inRounds(batch, (item) => this.#redrive(item, orders).catch(asError));
+    const answers = await pMap(batch, (item) => this.#redrive(item, orders).catch(asError), { concurrency: MAX_CONCURRENT_ACTORS });
     const outcomes = answers.map((answer) => (answer instanceof Error ? "failed" : answer.outcome));
     await sendHints(
       this.env,
@@ -166,11 +178,11 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
     this.#open.push(...batch.filter((item) => !done.has(item)));
   }
 
-  /** An order that moves already was released before a crash, or by a person: it is watched like the others. */
+  /** Releases an order. One that moves already was released before a crash, or by a person, and is watched like the others. */
   async #redrive(item: Item, { startedBy: by, reason, id }: RedriveOrders): Promise<{ outcome: ItemOutcome | null; hint?: Hint }> {
     const command = { type: "RedriveOrder", by, reason: reason ?? `redrive ${id}` } as const;
     const ask = () => this.#order(item).command(this.#tenant, command);
-    const result = await within(ORDER_DEADLINE_MS, "redriving an order", ask().catch(ask));
+    const result = await within(ORDER_DEADLINE_MS, "redriving an order", () => ask().catch(ask));
     if (result === null) return { outcome: "failed" };
     const { state, refusal } = result;
     if (refusal) return { outcome: outcomeOf(state.status) === null ? null : "skipped" };
@@ -187,7 +199,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
     });
   }
 
-  /** The job may have been stopped while its orders were asked, so a change is always one of the job as it is now. */
+  /** A change is always made to the job as it is now, because it may have been stopped while its orders were asked. */
   #become(job: RedriveJob): void {
     const before = this.#stored as Stored;
     if (job === before.job) return;
@@ -200,7 +212,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
     this.#stored = stored;
   }
 
-  /** For the next tick, or for when the job that has ended is forgotten. */
+  /** For the next tick, or for the time at which an ended job is forgotten. */
   #arm({ orders, job }: Stored): Promise<void> {
     return this.store.arm(now() + (isEnded(job) ? KEEP_MS : tickMs(job, orders, now())));
   }

@@ -87,7 +87,7 @@ export class StatsHub extends Actor implements Serves<StatsHubAddress> {
   async #mayWatch(keyDigest: string): Promise<boolean> {
     this.meter.add({ kvReads: 1 });
     try {
-      const record = await within(KEY_DEADLINE_MS, "reading a key", readKey(this.env.API_KEYS, keyDigest, now()));
+      const record = await within(KEY_DEADLINE_MS, "reading a key", () => readKey(this.env.API_KEYS, keyDigest, now()));
       return record !== null && record.tenant === this.ctx.id.name && record.scopes.includes(WATCHING);
     } catch (error) {
       // KV did not answer, which says nothing about the key. An outage of KV must not end every socket, so this fails open,

@@ -1,7 +1,7 @@
 /**
- * The truth about one tenant's profile, named by the tenant: every version that was ever put, who put it and why. Changes
- * pass through here one at a time, so no two become the same version. What readers use is a copy in KV, written through
- * as an outbox: the version is durable first, and the alarm writes it again until KV has it.
+ * The source of truth for one tenant's profile, named by the tenant: every version that was ever put, by whom and why.
+ * Changes pass through here one at a time, so no two get the same version. Readers use a copy in KV, which is written as an
+ * outbox: the version is durable first, and the alarm writes it again until KV has it.
  */
 import { z } from "zod";
 import { TrackName } from "../contract/order.ts";
@@ -32,15 +32,18 @@ const SQL = {
 /** The version that KV is known to have. */
 const PUBLISHED = "published";
 
-/** KV takes one write a second of a key; whoever waits for the answer is a person. */
+/** KV takes one write a second of a key, and a person waits for the answer. */
 const PUBLISH_DEADLINE_MS = 3_000;
 
-/** Sets of tracks that orders in flight are looked for on, the newest first; a track of more changes ago has no order left. */
+/**
+ * Sets of tracks on which orders in flight are looked for, newest first. No order is left on a set of more changes ago than
+ * this.
+ */
 const MAX_TRACK_SETS = 20;
 
 const Tracks = z.record(TrackName, Track);
 
-/** When the alarm looks whether KV has the version: after the write that the change itself begins. */
+/** The delay until the alarm checks that KV has the version. The change itself begins the first write. */
 const PUBLISH_AGAIN_MS = 10_000;
 
 interface EntryRow extends Row {
@@ -54,6 +57,7 @@ interface VersionRow extends EntryRow {
   profile: string;
 }
 
+/** The RPC face of the profile; see `TenantAddress`. */
 export class TenantActor extends Actor implements Serves<TenantAddress> {
   #publishing: Promise<void> | null = null;
 
@@ -61,14 +65,14 @@ export class TenantActor extends Actor implements Serves<TenantAddress> {
     super(ctx, env, SCHEMA);
   }
 
-  /** Makes a version of the profile, unless it is what the current one says already. Durable when this answers. */
+  /** Makes a version of the profile, unless the current one says the same already. Durable when this answers. */
   async put({ profile, by, reason, ifVersion }: ProfileChange): Promise<Changed> {
     const before = this.#latest();
     const version = before?.version ?? 0;
     if (ifVersion !== null && !ifVersion.includes(version)) return { outcome: "stale", version };
     const repeated = before !== null && JSON.stringify(before.profile) === JSON.stringify(profile);
     const current = repeated ? before : { version: version + 1, at: now(), by, reason, profile };
-    // A repeat mends a copy in KV that somebody has damaged.
+    // A repeat writes KV again, which mends a copy that somebody has damaged.
     if (repeated) this.store.put(PUBLISHED, 0);
     else this.store.write(SQL.add, current.version, current.at, by, reason, JSON.stringify(profile));
     const armed = this.store.arm(now() + PUBLISH_AGAIN_MS);
@@ -76,7 +80,7 @@ export class TenantActor extends Actor implements Serves<TenantAddress> {
     const published = this.#publish();
     this.ctx.waitUntil(published.catch(() => {}));
     await armed;
-    await within(PUBLISH_DEADLINE_MS, "writing a profile to KV", published).catch((error: unknown) => {
+    await within(PUBLISH_DEADLINE_MS, "writing a profile to KV", () => published).catch((error: unknown) => {
       log.warn("tenant.unpublished", { ...this.subject, version: current.version, error: excerpt(error) });
     });
     return { outcome: repeated ? "unchanged" : "changed", current };
@@ -98,7 +102,7 @@ export class TenantActor extends Actor implements Serves<TenantAddress> {
     return rows.map(({ version, at, by, reason }) => ({ version, at, by, reason }));
   }
 
-  /** Every track of every version, each once: orders in flight may be on any of them. */
+  /** The tracks of all versions, each once: orders in flight may be on any of them. */
   async tracks(): Promise<NamedTrack[]> {
     const rows = this.store.read<{ tracks: string }>(SQL.tracks, MAX_TRACK_SETS);
     const all = rows.flatMap(({ tracks }) => Object.entries(Tracks.parse(JSON.parse(tracks))).map(([name, track]) => ({ name, track })));
@@ -113,7 +117,7 @@ export class TenantActor extends Actor implements Serves<TenantAddress> {
     return { tenant: this.ctx.id.name };
   }
 
-  /** One write at a time: two that overtook each other would leave the older version in KV. */
+  /** Writes run one at a time. If one overtook another, the older version could stay in KV. */
   #publish(): Promise<void> {
     this.#publishing ??= this.#writeThrough().finally(() => {
       this.#publishing = null;

@@ -1,13 +1,13 @@
 /**
- * Counts one customer's recent orders for the risk screening. It holds one row, a bounded list, and never anything
- * about an order but its id and time. It may forget: whoever asks must do without an answer.
+ * Counts one customer's recent orders for the risk screening. It holds one row with a bounded list of order ids and times.
+ * It may forget, so a caller must do without an answer.
  */
 import { z } from "zod";
 import { RISK_LIMITS, type Velocity } from "../domain/risk.ts";
 import { Actor } from "./actor.ts";
 import type { Serves, VelocityAddress } from "./addresses.ts";
 
-/** The count saturates at four times what the screening tolerates, and a robot cannot make the row grow. */
+/** The count saturates at four times what the screening tolerates, so a robot cannot make the row grow. */
 export const REMEMBERED_PER_NORMAL = 4;
 
 const KEY = "orders";
@@ -16,11 +16,12 @@ const KEY = "orders";
 const Remembered = z.array(z.tuple([z.string(), z.number()]));
 type Remembered = z.infer<typeof Remembered>;
 
+/** The RPC face of the count; see `VelocityAddress`. */
 export class VelocityActor extends Actor implements Serves<VelocityAddress> {
   /**
-   * Counts an order once and says how many there were in the window that ends with it, itself included.
-   * @param at milliseconds; of a repeat, the first one's time stands
-   * @param normal of the tenant's profile that the order was accepted under
+   * Counts an order once, and answers how many there were in the window that ends with it, itself included.
+   * @param at milliseconds; a repeat keeps the time of the first call
+   * @param normal from the profile that the order was accepted under
    */
   record(orderId: string, at: number, normal: Velocity = RISK_LIMITS): number {
     const before = Remembered.parse(this.store.get(KEY) ?? []);
@@ -32,7 +33,7 @@ export class VelocityActor extends Actor implements Serves<VelocityAddress> {
   }
 }
 
-/** The list with one more order, without those that no window can reach any more, and with the oldest dropped beyond the cap. */
+/** The list with one more order. Orders older than any window are dropped, and the oldest beyond the cap. */
 function remember(before: Remembered, orderId: string, at: number, { velocityMax, velocityWindowMs }: Velocity): Remembered {
   const sorted: Remembered = [...before, [orderId, at] satisfies Remembered[number]].sort(([, a], [, b]) => a - b);
   const newest = sorted.at(-1)?.[1] ?? at;

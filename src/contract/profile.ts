@@ -154,7 +154,9 @@ export const RiskProfile = z
 export type RiskProfile = z.infer<typeof RiskProfile>;
 
 const named = <Name extends string, Value extends z.ZodType>(names: readonly Name[], value: Value) =>
-  z.strictObject(Object.fromEntries(names.map((name) => [name, value.optional()])) as Record<Name, z.ZodOptional<Value>>);
+  z.strictObject(Object.fromEntries(names.map((name) => [name, value.optional()])) as Record<Name, z.ZodOptional<Value>>, {
+    error: ({ code }) => (code === "unrecognized_keys" ? `is not a known field: there are ${names.join(", ")}` : undefined),
+  });
 
 const Providers = named(ProviderName.options, ProviderChoice);
 const TenantLanes = named(Priority.options, TenantLane);

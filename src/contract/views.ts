@@ -49,6 +49,9 @@ export const OrderView = z
     status: OrderStatus,
     version: z.int().meta({ description: "Grows by one with each change; also the ETag." }),
     priority: Priority,
+    profileVersion: z
+      .int()
+      .meta({ description: "Version of the tenant's profile that the order was accepted under and keeps; 0: the embedded default." }),
     track: TrackName,
     stage: z.string().nullable(),
     reason: z.string().nullable().meta({ description: "Why it failed, was cancelled, is held or parked." }),

@@ -48,7 +48,7 @@ function wordsOf(issue: Issue): string {
         ? `must be one of ${listed(issue.options)}`
         : "fits none of the forms that it may have";
     case "unrecognized_keys":
-      return "has unknown fields";
+      return "is not a known field";
     default:
       return "does not fit";
   }

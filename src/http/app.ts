@@ -6,7 +6,6 @@ import { problem } from "../contract/problems.ts";
 import { excerpt } from "../platform/log.ts";
 import { authenticated } from "./authentication.ts";
 import type { HttpEnv } from "./context.ts";
-import { jsonOnly, limited } from "./json-body.ts";
 import { knownMethods } from "./methods.ts";
 import { ops } from "./ops.ts";
 import { orders } from "./orders/index.ts";
@@ -17,10 +16,11 @@ import { stats } from "./stats.ts";
 import { stock } from "./stock.ts";
 import { tenants } from "./tenants.ts";
 
+/** The Worker's HTTP app: all routes, and the OpenAPI document that describes them. */
 export const app = new OpenAPIHono<HttpEnv>();
 
 app.use(logged);
-app.use("/v1/*", authenticated, knownMethods(app), limited, jsonOnly);
+app.use("/v1/*", authenticated, knownMethods(app));
 app.route("/v1/orders", orders);
 app.route("/v1/stock", stock);
 app.route("/v1/stats", stats);

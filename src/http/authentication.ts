@@ -14,7 +14,7 @@ import { respond } from "./problem.ts";
 
 const MAX_KEY_LENGTH = 200;
 
-/** How a browser, which cannot set headers on a WebSocket, names its key: as a second subprotocol beside `orderline.v1`. */
+/** A browser cannot set headers on a WebSocket. It names its key as a second subprotocol beside `orderline.v1`. */
 export const SOCKET_PROTOCOL = "orderline.v1";
 const SOCKET_KEY_PREFIX = "orderline.key.";
 
@@ -40,7 +40,10 @@ export const permitted = (scopes: readonly Scope[], allow: { readonly viaSubprot
     return respond(c, refusal, challenging('error="insufficient_scope"', `scope="${scopes.join(" ")}"`));
   });
 
-/** One type for both: whoever meets it needs a key that works. The error code of the challenge tells them apart, for machines. */
+/**
+ * The problem type is the same for a missing and for an unknown key, since both callers need a key that works. The error
+ * code of the challenge tells a machine which of the two it was.
+ */
 const NO_KEY = problem("unauthorized", "send `authorization: Bearer <API key>`");
 const UNKNOWN_KEY = problem("unauthorized", "this API key is not known, has expired or was revoked");
 

@@ -4,8 +4,9 @@
 const ENTITY_TAG = /(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")/g;
 
 /**
- * Whether whoever sent `If-None-Match` has this version already. The comparison is weak, as the standard wants it here: a
- * cache or a proxy that compresses makes a weak tag of a strong one. A header that is no list of tags matches nothing.
+ * Whether a client that sends `If-None-Match` has this version already. The comparison is weak, as RFC 9110 demands here,
+ * because a cache or a proxy that compresses turns a strong tag into a weak one. A header that is no list of tags matches
+ * nothing.
  * @param etag strong, with its quotes
  */
 export function isUnchanged(ifNoneMatch: string | undefined, etag: string): boolean {

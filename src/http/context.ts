@@ -6,15 +6,19 @@ import type { Env } from "../env.ts";
 import type { LogFields } from "../platform/log.ts";
 import type { KeyRecord } from "../tenants/keys.ts";
 
-/** Who calls. */
+/** The caller of a request, as its API key says. */
 export interface Caller extends KeyRecord {
-  /** Of the key, hex SHA-256: what a socket remembers of it. */
+  /** Hex SHA-256 of the key. A socket remembers it to learn later whether the key was revoked. */
   readonly keyDigest: string;
-  /** The key came as a WebSocket subprotocol, where a page's script can put it and other sites' logs may keep it. */
+  /**
+   * Whether the key came as a WebSocket subprotocol. Such a key is less secret: a script of the page has put it there, and
+   * a proxy may have logged it.
+   */
   readonly viaSubprotocol: boolean;
 }
 
-/** Besides the caller: the trace id, and what the request's line in the log is to be called and to say besides. */
+/** `event` names the request's line in the log, and `about` holds what that line says besides. */
 export type HttpEnv = { Bindings: Env; Variables: { caller: Caller; trace: string; event: LogEvent; about: LogFields } };
 
+/** A request with its answer to be, as handlers and helpers take it. */
 export type Call = Context<HttpEnv>;

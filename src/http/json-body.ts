@@ -5,13 +5,13 @@ import { problem } from "../contract/problems.ts";
 import type { HttpEnv } from "./context.ts";
 import { respond } from "./problem.ts";
 
-/** As narrow as the router's own reading of it, which takes a body of any other type for an empty one. */
+/** As narrow as the router's own pattern. The router takes a body of any other type for an empty one. */
 const JSON_TYPE = /^application\/json(;\s*[a-z0-9-]+=[^;]+)*$/i;
 const CHARSET = /;\s*charset=\s*"?([^";]*?)"?\s*(?=;|$)/gi;
 
 const METHODS: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
 
-/** Decoded leniently, two bodies that differ could become one text, and the second order the first one's repeat. */
+/** A lenient decoder could make one text of two bodies that differ. The second order would then pass for a repeat of the first. */
 function isUtf8(bytes: ArrayBuffer): boolean {
   try {
     new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
@@ -21,11 +21,14 @@ function isUtf8(bytes: ArrayBuffer): boolean {
   }
 }
 
-/** Encodings that are applied to the body, besides the one that is none. */
+/** The encodings applied to the body. `identity` is none. */
 const encodingsOf = (header: string | undefined): string[] =>
   (header ?? "").split(",").flatMap((encoding) => (/^\s*(identity)?\s*$/i.test(encoding) ? [] : [encoding.trim()]));
 
-/** A body that is not JSON is refused before anybody reads it; a schema alone would let another media type pass unread. */
+/**
+ * Refuses a body that is not plain JSON in UTF-8 before a schema sees it. A schema alone would let another media type pass
+ * unread.
+ */
 export const jsonOnly = createMiddleware<HttpEnv>(async (c, next) => {
   if (!METHODS.has(c.req.method)) return next();
   const type = c.req.header("content-type") ?? "";
@@ -40,10 +43,10 @@ export const jsonOnly = createMiddleware<HttpEnv>(async (c, next) => {
   return next();
 });
 
-/** A thousand lines with long descriptions fit; a batch of a hundred ordinary orders does, too. */
+/** Room for an order of a thousand lines with long descriptions, or for a batch of a hundred ordinary orders. */
 const MAX_BODY_BYTES = 1024 * 1024;
 
-/** A body beyond the limit is refused before all of it is read. */
+/** Refuses a body beyond the limit before all of it is read. */
 export const limited = bodyLimit({
   maxSize: MAX_BODY_BYTES,
   onError: (c) => respond(c, problem("body-too-large", `a body has at most ${MAX_BODY_BYTES} bytes`, { maxBytes: MAX_BODY_BYTES })),

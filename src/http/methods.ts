@@ -1,4 +1,4 @@
-/** A wrong method at a path that exists is told apart from a path that does not. */
+/** Tells a wrong method at a path that exists (405) apart from a path that does not exist (404). */
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
 import { problem } from "../contract/problems.ts";
@@ -10,16 +10,16 @@ interface Registered {
   readonly path: string;
 }
 
-/** What a route is registered for by `use`: its middleware, which answers nothing by itself. */
+/** The method of what is registered by `use`. Middleware answers nothing by itself. */
 const ANY = "ALL";
 
-/** Which methods a path has, of those that are registered. HEAD comes with GET. */
+/** The methods that are registered for a path. HEAD comes with GET. */
 function methodsAt(path: string, registered: readonly Registered[]): string[] {
   const found = registered.filter((route) => route.method !== ANY && patternOf(route.path).test(path)).map(({ method }) => method);
   return [...new Set(found.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])))].sort();
 }
 
-/** Of a path with parameters such as `/v1/orders/:id`. */
+/** Matches the paths of a route such as `/v1/orders/:id`. */
 const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll(/:\w+/g, "[^/]+")}$`);
 
 /**

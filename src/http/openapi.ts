@@ -5,6 +5,7 @@ import { Problem, problem } from "../contract/problems.ts";
 import type { Scope } from "../tenants/keys.ts";
 import { permitted } from "./authentication.ts";
 import type { HttpEnv } from "./context.ts";
+import { jsonOnly, limited } from "./json-body.ts";
 import { invalid, respond } from "./problem.ts";
 
 const ERRORS = {
@@ -33,11 +34,13 @@ export function errors<Status extends ErrorStatus = never>(...statuses: Status[]
   return Object.fromEntries(entries) as ErrorResponses<Status | 401 | 403 | 422>;
 }
 
+/** A JSON response of a contract. */
 export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
   description,
   content: { "application/json": { schema } },
 });
 
+/** A JSON request body of a contract. It must be sent. */
 export const body = <Schema extends z.ZodType>(schema: Schema) => ({ required: true, content: { "application/json": { schema } } });
 
 type Contract<Path extends string> = Omit<RouteConfig, "path" | "security" | "middleware"> & { path: Path };
@@ -45,7 +48,7 @@ type Contract<Path extends string> = Omit<RouteConfig, "path" | "security" | "mi
 /** One scope, or several of which one is enough. */
 type Needed = Scope | readonly Scope[];
 
-/** A route's contract. The document tells the scope that it needs, and the same word lets requests pass. */
+/** A route's contract. The scope stands in the OpenAPI document and is enforced by middleware, both from this one argument. */
 export const route = <Path extends string, Given extends Contract<Path>>(needed: Needed, contract: Given) =>
   createRoute({ ...contract, ...closed(contract), ...guarded([needed].flat(), { viaSubprotocol: false }) });
 
@@ -55,12 +58,16 @@ export const socketRoute = <Path extends string, Given extends Contract<Path>>(n
 
 const NO_QUERY = z.strictObject({});
 
-/** A route without a query of its own refuses one, as bodies refuse unknown fields: what is misspelt must not pass unnoticed. */
+/**
+ * A route without a query of its own refuses any, as bodies refuse unknown fields. A misspelt parameter must not pass
+ * unnoticed.
+ */
 const closed = ({ request }: Pick<RouteConfig, "request">): object => ({ request: { query: NO_QUERY, ...request } });
 
+/** The scope is checked first: a key that may not ask learns nothing about its body. */
 const guarded = (scopes: readonly Scope[], allow: { readonly viaSubprotocol: boolean }) => ({
   security: scopes.map((scope) => ({ apiKey: [scope] })),
-  middleware: permitted(scopes, allow),
+  middleware: [permitted(scopes, allow), limited, jsonOnly],
 });
 
 /** A router whose requests are parsed by their contracts; what does not fit is answered here. */
@@ -71,7 +78,10 @@ export const router = () =>
     },
   });
 
-/** A path that cannot name anything names nothing; and a forgotten key deserves a word of its own, since so much hangs on it. */
+/**
+ * A path parameter that fits no name is answered with 404, since nothing can have that name. A missing Idempotency-Key has
+ * a problem type of its own, because clients forget it most.
+ */
 function misfit(target: string, error: z.ZodError, idempotencyKey: string | undefined) {
   if (target === "param") return problem("not-found", "there is nothing of this name");
   const keyMissing = error.issues.some((issue) => issue.path[0] === "idempotency-key" && issue.code === "invalid_type");

@@ -1,7 +1,7 @@
-/** What an operator asks and does about the whole: what needs a person, the gates of the providers, sweeps and audits. */
+/** What an operator asks and does across orders: what needs a person, the breakers of the providers, sweeps and reconciliations. */
 import { z } from "zod";
-import { breakerActor } from "../actors/addresses.ts";
-import { type Account, BreakerReason } from "../contract/breaker.ts";
+import { type BreakerAddress, breakerActor } from "../actors/addresses.ts";
+import { BreakerReason } from "../contract/breaker.ts";
 import { AttentionList, ProviderList, ProviderView, SweepReport } from "../contract/ops.ts";
 import { ProviderName } from "../contract/order.ts";
 import { problem } from "../contract/problems.ts";
@@ -16,6 +16,7 @@ import { body, errors, json, route, router } from "./openapi.ts";
 import { orNull, RETRY, respond } from "./problem.ts";
 
 const byProvider = z.object({ provider: ProviderName });
+/** The routes below `/v1/ops`. */
 export const ops = router();
 
 ops.openapi(
@@ -59,14 +60,7 @@ ops.openapi(
     request: { params: byProvider, body: body(z.strictObject({ reason: BreakerReason })) },
     responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422, 503) },
   }),
-  async (c) => {
-    const gate = await gateOf(c, c.req.valid("param").provider);
-    if (gate === "unanswered") return respond(c, breakerDown, RETRY);
-    if (gate === "platform only") return respond(c, platformOnly);
-    const { caller } = c.var;
-    const view = await breakerActor(c.env, gate).pause(caller.name, c.req.valid("json").reason);
-    return c.json(providerView(view, caller), 200);
-  },
+  (c) => turnGate(c, c.req.valid("param").provider, (breaker, by) => breaker.pause(by, c.req.valid("json").reason)),
 );
 
 ops.openapi(
@@ -79,14 +73,7 @@ ops.openapi(
     request: { params: byProvider, body: body(z.strictObject({ reason: BreakerReason.optional() })) },
     responses: { 200: json(ProviderView, "The provider as it is now."), ...errors(400, 404, 413, 415, 422, 503) },
   }),
-  async (c) => {
-    const gate = await gateOf(c, c.req.valid("param").provider);
-    if (gate === "unanswered") return respond(c, breakerDown, RETRY);
-    if (gate === "platform only") return respond(c, platformOnly);
-    const { caller } = c.var;
-    const view = await breakerActor(c.env, gate).resume(caller.name, c.req.valid("json").reason);
-    return c.json(providerView(view, caller), 200);
-  },
+  (c) => turnGate(c, c.req.valid("param").provider, (breaker, by) => breaker.resume(by, c.req.valid("json").reason)),
 );
 
 ops.openapi(
@@ -132,12 +119,13 @@ const breakerDown = problem("unavailable", "a provider's breaker does not answer
 
 const platformOnly = problem("forbidden", "the account is shared with other tenants; this needs the scope platform", { scope: "platform" });
 
-/** The account whose calls the caller may stop and resume, or why it may not. */
-async function gateOf(c: Call, provider: ProviderName): Promise<Account | "unanswered" | "platform only"> {
+/** Pauses or resumes the provider's breaker. A shared account takes the scope `platform`, because other tenants call it, too. */
+async function turnGate(c: Call, provider: ProviderName, turn: (breaker: BreakerAddress, by: string) => Promise<BreakerView>) {
   const { caller } = c.var;
   const account = await orNull(c, accountAt(c.env, caller.tenant, provider));
-  if (account === null) return "unanswered";
-  return isShared(account) && !isPlatform(caller) ? "platform only" : account;
+  if (account === null) return respond(c, breakerDown, RETRY);
+  if (isShared(account) && !isPlatform(caller)) return respond(c, platformOnly);
+  return c.json(providerView(await turn(breakerActor(c.env, account), caller.name), caller), 200);
 }
 
 const isPlatform = ({ scopes }: Caller): boolean => scopes.includes("platform");

@@ -11,7 +11,10 @@ export function respond<Status extends ProblemStatus>(c: Context, { ...body }: P
   return c.json<Problem, Status>(body, body.status, { ...headers, "content-type": "application/problem+json" });
 }
 
-/** Logs an exception that reached the edge, and says what its caller may know: that it passes, or that it is our bug. */
+/**
+ * Logs an exception that reached the edge, and answers with what its caller may know: that trying again helps (503), or
+ * that it is a bug (500).
+ */
 export function unexpected(error: unknown, about: LogFields & { readonly trace: string }) {
   const passing = isPassing(error);
   log[passing ? "warn" : "error"]("http.bug", { ...about, error: excerpt(error) });
@@ -20,7 +23,7 @@ export function unexpected(error: unknown, about: LogFields & { readonly trace: 
   return problem("bug", "this is our fault; it has been recorded", { trace });
 }
 
-/** The platform marks an error of an actor as passing: it moved, was reset, or has too much to do. */
+/** Whether trying again may help: the platform marks the error of an actor that moved, was reset or is overloaded. */
 function isPassing(error: unknown): boolean {
   const { retryable, overloaded, durableObjectReset } = error as {
     retryable?: unknown;
@@ -30,7 +33,7 @@ function isPassing(error: unknown): boolean {
   return retryable === true || overloaded === true || durableObjectReset === true;
 }
 
-/** What was asked for, or null when whoever knows does not answer. */
+/** The answer, or null when the work rejects, which is logged. For sources that may be down, such as the history. */
 export async function orNull<Answer>(c: Call, asked: Promise<Answer>): Promise<Answer | null> {
   try {
     return await asked;
@@ -40,28 +43,31 @@ export async function orNull<Answer>(c: Call, asked: Promise<Answer>): Promise<A
   }
 }
 
-/** With an answer of 503 from whoever knows nothing just now. */
+/** Headers of a 503 from a source that may be back in seconds. */
 export const RETRY = { "retry-after": "5" };
 
-/** What a schema found wrong, each with a JSON Pointer; unknown fields are pointed at by name. */
+/**
+ * A schema's findings as a problem, each with a JSON Pointer.
+ * @param at where the parsed value stands in the body
+ */
 export function invalid(error: z.ZodError, at: readonly string[] = []) {
   const found: FieldError[] = error.issues.slice(0, MAX_ERRORS).flatMap((issue) => {
     const keys = issue.code === "unrecognized_keys" ? issue.keys.slice(0, MAX_ERRORS) : [undefined];
     return keys.map((key) => ({
       pointer: pointer([...at, ...issue.path, ...(key === undefined ? [] : [key])]),
-      detail: key === undefined ? issue.message : "is not a known field",
+      detail: issue.message,
     }));
   });
   return invalidFields(found.slice(0, MAX_ERRORS));
 }
 
-/** The same of what only the code can find wrong. */
+/** Findings that no schema can express, as a problem. */
 export function invalidFields(errors: readonly FieldError[]) {
   const [first] = errors;
   return problem("invalid-request", first ? `${first.pointer || "the body"}: ${first.detail}` : "the request does not fit", { errors });
 }
 
-/** A command's refusal, with its evidence. */
+/** A command's refusal as a problem, with its evidence. */
 export function refused(refusal: CommandRefusal) {
   switch (refusal.reason) {
     case "wrong_status":
@@ -71,10 +77,10 @@ export function refused(refusal: CommandRefusal) {
   }
 }
 
-/** Enough to mend a body by; a body of a thousand bad lines is not answered with a thousand errors. */
+/** Enough to mend a body by. A thousand bad lines are not answered with a thousand errors. */
 const MAX_ERRORS = 20;
 
-/** RFC 6901. A key is cut short, since it is the sender's and may be as long as the body. */
+/** A JSON Pointer (RFC 6901). A key is cut short, because it comes from the sender and may be as long as the body. */
 function pointer(path: readonly PropertyKey[]): string {
   return path.map((key) => `/${String(key).slice(0, 100).replaceAll("~", "~0").replaceAll("/", "~1").toWellFormed()}`).join("");
 }

@@ -1,6 +1,7 @@
 /** The quarantine: what is parked, what a redrive of it would do, and the job that releases it at a rate. */
+import pMap from "p-map";
 import { z } from "zod";
-import { type FoundRedrive, orderActor, redriveActor } from "../actors/addresses.ts";
+import { type FoundRedrive, MAX_CONCURRENT_ACTORS, orderActor, redriveActor } from "../actors/addresses.ts";
 import { IdempotencyKey } from "../contract/primitives.ts";
 import { problem } from "../contract/problems.ts";
 import {
@@ -15,7 +16,6 @@ import {
   StartRedrive,
 } from "../contract/quarantine.ts";
 import { previewOf, readCauseFingerprint } from "../domain/redrive.ts";
-import { inRounds } from "../platform/rounds.ts";
 import { type ParkedGroup, type ParkedOrder, parkedGroups, parkedOrders } from "../projections/history/attention.ts";
 import type { Call } from "./context.ts";
 import { redriveIdOf, requestDigestOf } from "./identity.ts";
@@ -25,6 +25,7 @@ import { orNull, RETRY, respond } from "./problem.ts";
 const NO_JOB = "no such redrive";
 const byId = z.object({ id: RedriveId });
 
+/** The routes below `/v1/quarantine`. */
 export const quarantine = router();
 
 quarantine.openapi(
@@ -140,18 +141,19 @@ async function matching(c: Call, filter: QuarantineFilter): Promise<{ parked: Pa
   return found && { parked: found.slice(0, MAX_REDRIVEN), truncated: found.length > MAX_REDRIVEN };
 }
 
-/** The order's own actor says what will happen; one that is no longer parked, whatever the history says, is left out. */
+/** Asks each order's own actor, since the history may be behind. An order that is no longer parked is left out. */
 async function preview(c: Call, parked: readonly ParkedOrder[]): Promise<z.infer<typeof RedrivePreviewView>["orders"]> {
-  const previews = await inRounds(parked.slice(0, MAX_PREVIEWED), async ({ orderId: id, causeFingerprint }) => {
+  const previewed = async ({ orderId: id, causeFingerprint }: ParkedOrder) => {
     const state = await orderActor(c.env, id).view(c.var.caller.tenant);
     if (state?.status !== "quarantined") return [];
     const { done, willRun, undoing } = previewOf(state);
     return [{ id, priority: state.priority, causeFingerprint, done: [...done], willRun: [...willRun], undoing }];
-  });
+  };
+  const previews = await pMap(parked.slice(0, MAX_PREVIEWED), previewed, { concurrency: MAX_CONCURRENT_ACTORS });
   return previews.flat();
 }
 
-/** A cause fingerprint that is none would be a bug in the projection; it must not hide the others. */
+/** A cause fingerprint that cannot be read is a bug of the projection. Its group is left out, so that the others are shown. */
 function groupOf({ causeFingerprint, orders, oldest, newest, samples }: ParkedGroup): z.infer<typeof QuarantineList>["groups"] {
   const read = readCauseFingerprint(causeFingerprint);
   if (!read) return [];

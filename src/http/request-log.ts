@@ -1,4 +1,4 @@
-/** The line that each request leaves in the log. It holds ids, numbers and our own words, and nothing that the request said. */
+/** The line that each request leaves in the log. It holds ids, numbers and our own words, and nothing from the request's text. */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { matchedRoutes } from "hono/route";
@@ -8,7 +8,7 @@ import { log } from "../platform/log.ts";
 import type { HttpEnv } from "./context.ts";
 import { traceIdOf } from "./trace.ts";
 
-/** One line per request; a log line costs more than most of what it tells of. */
+/** Logs one line per request, when it is answered. Handlers add to the line with `c.var.event` and `c.var.about`. */
 export const logged = createMiddleware<HttpEnv>(async (c, next) => {
   const startedAt = now();
   c.set("trace", traceIdOf(c.req.raw.headers));
@@ -27,7 +27,10 @@ export const logged = createMiddleware<HttpEnv>(async (c, next) => {
 
 const UNKNOWN_PATH = "(unknown)";
 
-/** The path of the route that answers, such as `/v1/orders/{id}`. The path that was sent may hold anything, an address of a person for one. */
+/**
+ * The template of the route that answers, such as `/v1/orders/{id}`. The path as sent may hold anything, such as a person's
+ * address.
+ */
 export function pathTemplateOf(c: Context): string {
   const route = matchedRoutes(c).findLast(({ path }) => !path.endsWith("*"));
   return route?.path.replaceAll(/:(\w+)/g, "{$1}") ?? UNKNOWN_PATH;

@@ -11,6 +11,7 @@ import { isUpgrade, protocolsOf, SOCKET_PROTOCOL } from "./authentication.ts";
 import { errors, json, route, router, socketRoute } from "./openapi.ts";
 import { respond } from "./problem.ts";
 
+/** The routes below `/v1/stats`. */
 export const stats = router();
 
 stats.openapi(
@@ -50,11 +51,11 @@ stats.openapi(
     request.headers.set(KEY_DIGEST_HEADER, keyDigest);
     const opened = await statsHubActor(c.env, tenant).fetch(request);
     if (!opened.webSocket || !protocolsOf(headers).includes(SOCKET_PROTOCOL)) return opened as Opened;
-    // A client that offered protocols hangs up unless one of them is chosen; the one with the key must not come back.
+    // A client that offered subprotocols hangs up unless one is chosen. The subprotocol with the key must not be sent back.
     const chosen = { "sec-websocket-protocol": SOCKET_PROTOCOL };
     return new Response(null, { status: 101, webSocket: opened.webSocket, headers: chosen }) as Opened;
   },
 );
 
-/** An answer of the hub, which is one of those that the contract declares: what passes between actors carries no type. */
+/** The hub's answer. What passes between actors carries no type; it is one of those that the contract declares. */
 type Opened = Response & TypedResponse<JSONParsed<StatsFrame>, 101, "json">;

@@ -1,4 +1,4 @@
-/** Stock, as warehouses report it. What an order does to it goes through the inventory port, never through here. */
+/** Stock, as warehouses report it. Orders reserve and return stock through the inventory port, never through here. */
 
 import { z } from "zod";
 import { type AdjustAnswer, type StockLevel, stockActor } from "../actors/addresses.ts";
@@ -13,6 +13,7 @@ const bySku = z.object({ sku: Sku });
 
 const named = z.object({ "idempotency-key": IdempotencyKey });
 
+/** The routes below `/v1/stock`. */
 export const stock = router();
 
 stock.openapi(

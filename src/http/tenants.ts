@@ -1,4 +1,7 @@
-/** Tenants' profiles: reading them, changing them, and who changed them when and why. What is put here is for orders that come after it. */
+/**
+ * Tenants' profiles: reading and changing them, and who changed them when and why. A changed profile applies to orders that
+ * are placed after the change.
+ */
 import { z } from "zod";
 import { tenantActor } from "../actors/addresses.ts";
 import { Tenant } from "../contract/primitives.ts";
@@ -12,7 +15,7 @@ import { invalidFields, respond } from "./problem.ts";
 
 const byTenant = z.object({ tenant: Tenant });
 
-/** Nine digits are more versions than a change a second for thirty years. */
+/** Nine digits suffice for a change every second during thirty years. */
 const versionNumber = z
   .string()
   .regex(/^\d{1,9}$/, "must be a version: a whole number")
@@ -22,6 +25,7 @@ const MAX_PAGE = 100;
 
 const etagHeader = z.object({ etag: z.string().meta({ description: "The version, to be sent back as `If-Match`." }) });
 
+/** The routes below `/v1/tenants`. */
 export const tenants = router();
 
 tenants.openapi(
@@ -132,7 +136,7 @@ const deploymentOf = (env: Call["env"]) => ({
   development: env.DEVELOPMENT_KEYS === "allow",
 });
 
-/** The current version with its `ETag`; the embedded default is version 0, so that the first change can be conditional, too. */
+/** The current version with its `ETag`. The embedded default is version 0, so that the first change can be conditional, too. */
 function shown(c: Call, tenant: string, current: ProfileVersion | null) {
   return c.json(viewOf(tenant, current), 200, { etag: `"${current?.version ?? 0}"` });
 }
@@ -143,8 +147,8 @@ function viewOf(tenant: string, version: ProfileVersion | null): TenantView {
 }
 
 /**
- * The versions that `If-Match` names; null when it is absent or `*`, and none for what is no strong tag of ours: RFC 9110
- * §13.1.1 compares strongly, so a weak one matches nothing.
+ * The versions that `If-Match` names; null when it is absent or `*`. RFC 9110 §13.1.1 compares strongly, so a tag that is
+ * weak or not ours matches no version.
  */
 function versionsIn(header: string | undefined): number[] | null {
   if (header === undefined || header.trim() === "*") return null;

@@ -1,6 +1,6 @@
 /**
- * From an order's state and rows to what the HTTP face shows. The payment token never comes back out. What a provider said
- * in its own words may quote a customer, so it is shown to `ops` only.
+ * What the HTTP face shows of orders, made from their state and from rows of the history. The payment token is never shown.
+ * The words of a provider may quote a customer, so they are shown to `ops` only.
  */
 import type { z } from "zod";
 import type { Commit, OrderEvent, PlacedOrder } from "../contract/events.ts";
@@ -17,7 +17,10 @@ const isoOrNull = (millis: number | null): string | null => (millis === null ? n
 
 const linksOf = (id: string): z.infer<typeof Links> => ({ self: `/v1/orders/${id}`, events: `/v1/orders/${id}/events` });
 
-/** @param placedAt milliseconds */
+/**
+ * What a client gets for an accepted order.
+ * @param placedAt milliseconds
+ */
 export function receiptOf(
   { orderId: id, total, currency }: Pick<PlacedOrder, "orderId" | "total" | "currency">,
   placedAt: number,
@@ -25,23 +28,25 @@ export function receiptOf(
   return { id, status: "accepted", placedAt: iso(placedAt), total, currency, links: linksOf(id) };
 }
 
+/** What a command answers to keys that may not read orders. */
 export function commandReceiptOf({ order, status, version, updatedAt }: OrderState): CommandReceipt {
   return { id: order.orderId, status, version, updatedAt: iso(updatedAt), links: linksOf(order.orderId) };
 }
 
-/** Who looks. */
+/** What the viewer's scopes allow to be shown. */
 export interface Viewer {
   readonly forOps: boolean;
 }
 
 export const viewerOf = ({ scopes }: { readonly scopes: readonly string[] }): Viewer => ({ forOps: scopes.includes("ops") });
 
-/** What a provider's name for an effect looks like where it is a name and no text. */
+/** A reference of this form is an identifier. Any other text may be words of the provider. */
 const IDENTIFIER = /^[\w.:/-]{1,200}$/;
 
 const referenceFor = ({ forOps }: Viewer, reference: string | undefined): string | null =>
   reference !== undefined && (forOps || IDENTIFIER.test(reference)) ? reference : null;
 
+/** One order, from its own actor's state. */
 export function viewOf(state: OrderState, viewer: Viewer): OrderView {
   const { order } = state;
   return {
@@ -49,6 +54,7 @@ export function viewOf(state: OrderState, viewer: Viewer): OrderView {
     status: state.status,
     version: state.version,
     priority: state.priority,
+    profileVersion: state.profile?.version ?? 0,
     track: order.track,
     stage: state.stage,
     reason: reasonOf(state),
@@ -79,6 +85,7 @@ export function viewOf(state: OrderState, viewer: Viewer): OrderView {
   };
 }
 
+/** One order of a list, from its row of the history. */
 export function listItemOf({ orderId: id, tenant: _, ...order }: OrderSummary): z.infer<typeof OrderListItem> {
   return {
     ...order,
@@ -91,11 +98,13 @@ export function listItemOf({ orderId: id, tenant: _, ...order }: OrderSummary): 
   };
 }
 
+/** All events of an order's journal, oldest first. */
 export function timelineOf(id: string, journal: readonly Commit[], viewer: Viewer): z.infer<typeof Timeline> {
   const entries = ({ version, at, events }: Commit) => events.map((event) => ({ version, at: iso(at), ...entryOf(event, viewer) }));
   return { id, events: journal.flatMap(entries) };
 }
 
+/** Why an order is where it is. */
 export function diagnosisOf(id: string, diagnosis: Diagnosis, viewer: Viewer): z.infer<typeof DiagnosisView> {
   const { provider, lane } = diagnosis;
   return {
@@ -126,7 +135,7 @@ export function diagnosisOf(id: string, diagnosis: Diagnosis, viewer: Viewer): z
   };
 }
 
-/** What was ordered is shown by the order itself; the timeline only says that it was. */
+/** What was ordered is shown by the order itself. The timeline only says that it was placed. */
 function entryOf(event: OrderEvent, viewer: Viewer): { type: string; data: Record<string, unknown> } {
   const { type, ...data } = viewer.forOps ? event : withoutForeignWords(event, viewer);
   if (type === "OrderPlaced") return { type, data: {} };

@@ -1,12 +1,13 @@
-/** How a socket that comes back says what it has seen: `?after=N`, the `seq` of the last frame that it was sent. */
+/** The query parameter `after=N`, with which a client resumes its stream: the `seq` of the last frame that it received. */
 import { FrameSeq } from "../contract/stats.ts";
 
+/** `fresh`: the client has seen nothing yet. `refused`: the value is not the number of any frame. */
 export type Resume =
   | { readonly outcome: "fresh" }
   | { readonly outcome: "after"; readonly seq: number }
   | { readonly outcome: "refused"; readonly detail: string };
 
-/** @param after the query parameter, null when it is absent */
+/** @param after the value of the parameter, null when it is absent */
 export function readResume(after: string | null): Resume {
   if (after === null) return { outcome: "fresh" };
   const seq = FrameSeq.safeParse(after);

@@ -1,51 +1,53 @@
 /**
- * Sockets that only send, on the hibernation API: an actor with ten thousand idle ones costs next to nothing while nothing
- * happens. What has to be remembered of a socket is attached to it, because memory and timers are lost with, or prevent, the
- * hibernation.
+ * WebSockets that only send, on the hibernation API: ten thousand idle ones cost an actor next to nothing. What must be
+ * known of a socket is attached to it, because hibernation loses memory, and timers would prevent it.
  */
+import pMap from "p-map";
 import { z } from "zod";
 import { type Problem, problem } from "../contract/problems.ts";
-import { inRounds } from "../platform/rounds.ts";
 
-/** How the Worker tells the actor whose socket it is: the digest of the API key. Whatever a client sent under this name is replaced. */
+/** Keys looked up at a time: they are read from KV, which answers in tens of milliseconds. */
+const MAX_CONCURRENT_LOOKUPS = 20;
+
+/**
+ * The header in which the Worker tells the actor whose socket it is: the digest of the API key. A value sent by a client is
+ * replaced.
+ */
 export const KEY_DIGEST_HEADER = "x-orderline-key-digest";
 
 const Attachment = z.strictObject({ keyDigest: z.string().regex(/^[0-9a-f]{64}$/) });
 type Attachment = z.infer<typeof Attachment>;
 
-/** What a client sends to learn whether its connection lives. The platform answers without waking the actor. */
+/** A client sends `ping` to learn whether its connection lives. The platform answers without waking the actor. */
 const PING = "ping";
 const PONG = "pong";
 
-/** RFC 6455: the message violates the policy of the endpoint, which is to listen to nothing but pings. */
+/** RFC 6455: the message violates the endpoint's policy, which allows nothing but pings. */
 const POLICY_VIOLATION = 1008;
-/** Of our own, in the range for applications: as the status 401. */
+/** Our own code, in the range for applications. It stands for 401. */
 const UNAUTHORIZED = 4401;
 /** RFC 6455: the server met a condition that it did not expect. */
 const INTERNAL_ERROR = 1011;
 
-/**
- * Messages that may still come from a socket after it was closed: what was on its way, and more than a client that is not
- * hostile sends to a socket that only sends.
- */
+/** Messages that may come from a socket after it was closed. A well-behaved client has fewer than these on their way. */
 const MAX_LATE_MESSAGES = 100;
 
-/** How many came. It may be forgotten: an actor does not hibernate while messages keep coming. */
+/** Messages that came late, by socket. Hibernation loses the count, but an actor does not hibernate while messages keep coming. */
 const lateMessages = new WeakMap<WebSocket, number>();
 
-/** A minute lets those leave who are leaving; sooner would only be more to refuse. */
+/** A minute lets some clients leave. A client that returns sooner would most likely be refused again. */
 const RETRY_LATER = { "retry-after": "60" };
 
-/** To be called whenever the actor is constructed. */
+/** Lets the platform answer pings. To be called whenever the actor is constructed. */
 export function answerPings(ctx: DurableObjectState): void {
   ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
 }
 
 /**
- * Answers an upgrade request with a socket that the actor holds, or with a problem (RFC 9457) when it is none (426),
- * when it does not say whose it is (401), or when the actor holds enough already (503).
+ * Answers an upgrade request with a socket that the actor holds. Answers with a problem when it is no upgrade request
+ * (426), names no key (401), or finds too many sockets open (503).
  * @param greeting the first frame; sent before any broadcast can reach the socket
- * @param maxSockets how many the actor's work per frame allows
+ * @param maxSockets how many the actor can serve with each frame
  */
 export function acceptSocket(ctx: DurableObjectState, request: Request, greeting: string, maxSockets: number): Response {
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
@@ -77,26 +79,28 @@ export function broadcast(ctx: DurableObjectState, frame: string): number {
 }
 
 /**
- * Hangs up on the sockets whose key opens nothing any more, and on those that do not say whose they are. Returns how many.
- * @param opens whether a key, by its digest, still does; asked once per key
+ * Hangs up on the sockets whose key was revoked, and on those that name no key. Returns how many.
+ * @param opens whether the key of this digest is still good; asked once per key
  */
 export async function closeRevoked(ctx: DurableObjectState, opens: (keyDigest: string) => Promise<boolean>): Promise<number> {
   const byKey = [...Map.groupBy(ctx.getWebSockets(), keyOf)];
-  const closed = await inRounds(byKey, async ([keyDigest, sockets]) => {
+  const closeIfRevoked = async ([keyDigest, sockets]: (typeof byKey)[number]): Promise<number> => {
     if (keyDigest !== null && (await opens(keyDigest))) return 0;
     for (const socket of sockets) hangUp(socket, UNAUTHORIZED, "the API key is not good any more");
     return sockets.length;
-  });
+  };
+  const closed = await pMap(byKey, closeIfRevoked, { concurrency: MAX_CONCURRENT_LOOKUPS });
   return closed.reduce((sum, count) => sum + count, 0);
 }
 
 const keyOf = (socket: WebSocket): string | null => Attachment.safeParse(socket.deserializeAttachment()).data?.keyDigest ?? null;
 
 /**
- * For `webSocketMessage`: one message is one too many, so that a client cannot keep the actor busy. A socket that was closed
- * goes on delivering, and the runtime has no other way to drop one: thousands of messages would hold up every request that
- * the process serves, other tenants' among them. So the actor that is flooded is reset, and loses all its sockets. They come
- * back with `?after=`; nothing else is lost, since all state is durable.
+ * For `webSocketMessage`. The first message closes its socket, so that a client cannot keep the actor busy.
+ *
+ * The runtime goes on delivering messages from a closed socket and has no way to drop it. Thousands of them would hold up
+ * every request of the process, those of other tenants among them. So an actor that is flooded is reset. Its sockets are
+ * lost and come back with `?after=`; all state is durable.
  */
 export function refuseMessage(ctx: DurableObjectState, socket: WebSocket): void {
   const before = lateMessages.get(socket);
@@ -106,12 +110,12 @@ export function refuseMessage(ctx: DurableObjectState, socket: WebSocket): void 
   if (late >= MAX_LATE_MESSAGES) ctx.abort("a socket was flooded after it had been closed");
 }
 
-/** A refusal before the upgrade. */
+/** The answer to an upgrade request that is refused. */
 export function refusal(body: Problem, headers: Record<string, string> = {}): Response {
   return Response.json(body, { status: body.status, headers: { ...headers, "content-type": "application/problem+json" } });
 }
 
-/** A socket that is closed already refuses to be closed; there is nothing left to do then. */
+/** Closing throws when the socket is closed already, and then there is nothing left to do. */
 function hangUp(socket: WebSocket, code: number, reason: string): void {
   try {
     socket.close(code, reason);

@@ -14,7 +14,7 @@ const outbox = new Outbox<OrderChanged>();
 export const sendChange = (events: Queue<OrderChanged>, change: OrderChanged): Promise<void> =>
   outbox.add([change], async (changes) => {
     try {
-      await within(QUEUE_DEADLINE_MS, "publishing changes", events.sendBatch(changes.map((body) => ({ body }))));
+      await within(QUEUE_DEADLINE_MS, "publishing changes", () => events.sendBatch(changes.map((body) => ({ body }))));
     } catch (error) {
       for (const { order } of changes)
         log.error("order.publish_failed", {

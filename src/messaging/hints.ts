@@ -50,7 +50,7 @@ export async function sendHints(bindings: HintBindings, hints: readonly Hint[]):
 async function sendBatch(bindings: HintBindings, lane: Priority, batch: readonly MessageSendRequest<Hint>[]): Promise<void> {
   const meter = new Meter(`producer orders-${lane}`, bindings);
   try {
-    const sent = await within(QUEUE_DEADLINE_MS, "sending hints", laneQueue(bindings, lane).sendBatch(batch));
+    const sent = await within(QUEUE_DEADLINE_MS, "sending hints", () => laneQueue(bindings, lane).sendBatch(batch));
     backlogs.set(lane, { ...backlogFrom(sent.metadata.metrics), at: now() });
     meter.add({ queueOperations: batch.length });
   } catch (error) {

@@ -15,7 +15,7 @@ export const laneQueue = (queues: LaneQueues, lane: Priority): Queue<Hint> => qu
 
 /** Measures the backlog of a lane. Rejects when its queue does not answer in time. */
 export const backlogOf = async (queues: LaneQueues, lane: Priority): Promise<Backlog> =>
-  backlogFrom(await within(QUEUE_DEADLINE_MS, "measuring a lane", laneQueue(queues, lane).metrics()));
+  backlogFrom(await within(QUEUE_DEADLINE_MS, "measuring a lane", () => laneQueue(queues, lane).metrics()));
 
 /** A backlog from a queue's metrics, which come with the answer to each send, too. */
 export function backlogFrom({ backlogCount, oldestMessageTimestamp }: QueueMetrics): Backlog {

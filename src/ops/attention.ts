@@ -1,6 +1,6 @@
 /**
- * The list of what needs a person now, worst first, each item with the requests that help. It only reads. A source that does
- * not answer is named and left out, because at three in the morning half a list is better than none.
+ * The list of what needs a person now, worst first, each item with the requests that help. It only reads. A source that
+ * does not answer is named and left out: at three in the morning half a list is better than none.
  */
 import { breakerActor } from "../actors/addresses.ts";
 import type { Account } from "../contract/breaker.ts";
@@ -36,7 +36,10 @@ const BREAKER_DEADLINE_MS = 3_000;
 
 const RANK: Readonly<Record<Severity, number>> = { critical: 0, high: 1, normal: 2 };
 
-/** @param toPlatform whether to tell what is of the whole deployment, too */
+/**
+ * Asks all sources at the same time. Never rejects.
+ * @param toPlatform whether to include what concerns the whole deployment
+ */
 export async function attentionOf(env: Env, tenant: string, at: number, toPlatform: boolean): Promise<AttentionList> {
   const unanswered = new Set<string>();
   const ask = async <Answer>(whom: string, question: () => Promise<Answer>): Promise<Answer | null> => {
@@ -67,7 +70,7 @@ export async function attentionOf(env: Env, tenant: string, at: number, toPlatfo
   return { at: iso(at), items, incomplete: unanswered.size > 0, unanswered: [...unanswered].sort() };
 }
 
-/** The account that a tenant's orders call under its present profile; rejects when nobody can tell what that says. */
+/** The account that a tenant's orders call under its current profile. Rejects when the profile cannot be known just now. */
 export async function accountAt(env: Env, tenant: string, provider: ProviderName): Promise<Account> {
   const versioned = await profiles.of(env, tenant);
   if (versioned === null) throw new Error(`the profile of ${tenant} cannot be read`);
@@ -76,9 +79,12 @@ export async function accountAt(env: Env, tenant: string, provider: ProviderName
 
 /** The breaker of the account that a tenant calls, as it is now; rejects when it does not answer in time. */
 export async function breakerOf(env: Env, tenant: string, provider: ProviderName): Promise<BreakerView> {
-  const account = await accountAt(env, tenant, provider);
-  return within(BREAKER_DEADLINE_MS, `the breaker of ${account}`, breakerActor(env, account).view());
+  return breakerAt(env, await accountAt(env, tenant, provider));
 }
+
+/** The breaker of an account, as it is now. Rejects when it does not answer in time. */
+export const breakerAt = (env: Env, account: Account): Promise<BreakerView> =>
+  within(BREAKER_DEADLINE_MS, `the breaker of ${account}`, () => breakerActor(env, account).view());
 
 const TROUBLE: Readonly<Record<CauseClass, { readonly severity: Severity; readonly because: string }>> = {
   bug: { severity: "critical", because: "our own code failed" },
@@ -186,7 +192,8 @@ function providerItems({ provider, shared, state, since, nextProbeAt, lastFailur
   const orders = waiting === null ? "Other tenants call the same account." : `${many(waiting, "order waits", "orders wait")} for it.`;
   const next = paused ? "" : nextProbeAt === null ? " Orders try it out now." : ` Orders try it out at ${iso(nextProbeAt)}.`;
   const path = `/v1/ops/providers/${provider}`;
-  // A shared account is the platform's to pause and resume, and only the platform is told how many wait for one.
+  // A shared account is paused and resumed with the scope `platform` only. Only that scope is shown how many orders wait
+  // for it.
   const mayAct = !shared || waiting !== null;
   const resume = (what: string) => ({ what, method: "POST" as const, path: `${path}/resume`, body: {} });
   const pause = { what: "stop the tries, too", method: "POST" as const, path: `${path}/pause`, body: { reason: "…" } };

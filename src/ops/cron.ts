@@ -7,6 +7,7 @@ import { sweep } from "./sweeper.ts";
 /** The trigger of the reconciliation. The other trigger is the sweep's. */
 const NIGHTLY = "17 3 * * *";
 
+/** @param cron the expression of the trigger that fired */
 export async function runCron(cron: string, env: Env): Promise<void> {
   try {
     await (cron === NIGHTLY ? reconcileLastDay(env) : sweep(env));

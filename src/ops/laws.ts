@@ -1,6 +1,6 @@
 /**
- * Laws 2, 3 and 4 for one order, as pure functions: do projections and ledgers agree with its journal? What cannot be known
- * yet is no difference: a change that is still on its way, or an effect of a step whose outcome is open.
+ * Laws 2, 3 and 4 for one order, as pure functions: do projections and ledgers agree with its journal? What is still open
+ * is no difference, such as a change that is on its way, or the effect of a step whose outcome is unknown.
  */
 
 import type { OrderStatus, OrderSummary, ProviderName, Step } from "../contract/order.ts";
@@ -14,6 +14,7 @@ import type { HistoryRow } from "../projections/history/audit.ts";
 /** A change normally reaches the history and the counters within seconds. One that takes longer than this is a finding. */
 export const ARRIVES_WITHIN_MS = 60_000;
 
+/** A difference between a journal and what another part of the system shows. */
 export interface Finding {
   readonly law: 2 | 3 | 4;
   readonly subject: Subject;
@@ -26,12 +27,18 @@ const KEPT: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["confirmed", "in_fu
 const isKept = (status: OrderStatus): boolean => KEPT.has(status);
 const isUndone = (status: OrderStatus): boolean => isAtRest(status) && !isKept(status);
 
-/** Law 4 for the history. @param row null when the history has no row of the order */
+/**
+ * Law 4 for the history.
+ * @param row null when the history has no row of the order
+ */
 export function judgeHistory(state: OrderState, row: HistoryRow | null, at: number): Finding[] {
   return judgeProjection("history", summarize(state), row, at - state.updatedAt);
 }
 
-/** Law 4 for the counters. @param counted null when the order was never counted */
+/**
+ * Law 4 for the counters.
+ * @param counted null when the order was never counted
+ */
 export function judgeCounters(state: OrderState, counted: Contribution | null, at: number): Finding[] {
   const { version, status, priority, currency, total } = summarize(state);
   return judgeProjection("counters", { version, status, priority, currency, total }, counted, at - state.updatedAt);

@@ -86,7 +86,6 @@ export async function reconcile(
   if (reading?.outcome === "refused") return { refusal: { reason: reading.reason, detail: CURSOR_REFUSALS[reading.reason] } };
   const start = reading?.position ?? null;
   const auditor = new Auditor(env, tenant, at);
-  await auditor.prepare();
   const { audits, next } =
     start?.phase === "counters"
       ? await lostPage(env, tenant, auditor, period, start)
@@ -175,7 +174,7 @@ async function lostPage(
   { shard, orderId }: Start & { phase: "counters" },
 ): Promise<Page> {
   const actor = statsShardActor(env, tenant, shard);
-  const counted = await within(ACTOR_DEADLINE_MS, "walking the counters", actor.contributionsAfter(orderId, WALK));
+  const counted = await within(ACTOR_DEADLINE_MS, "walking the counters", () => actor.contributionsAfter(orderId, WALK));
   const missing = await missingOrders(env.HISTORY, [...counted.keys()]);
   const audits = await auditor.all(missing.map((id) => ({ orderId: id, shown: { history: null, counters: counted.get(id) ?? null } })));
   const lost = audits.filter(({ state }) => state === null || (state.placedAt >= period.from && state.placedAt < period.to));
@@ -188,7 +187,7 @@ async function countedFor(env: Env, tenant: string, orderIds: readonly string[])
   const shards = [...Map.groupBy(orderIds, shardOf)];
   const answers = await Promise.all(
     shards.map(([shard, own]) => {
-      const asked = statsShardActor(env, tenant, shard).contributionsOf(own);
+      const asked = () => statsShardActor(env, tenant, shard).contributionsOf(own);
       return within(ACTOR_DEADLINE_MS, "reading the counters", asked);
     }),
   );

@@ -3,8 +3,8 @@
  * looks after itself, so a sweep only finds what the platform has lost. A poke restores a lost alarm or publishes a lost
  * change, and does nothing to a healthy order. A sweep is bounded; the next one goes on with the rest.
  */
-
-import { orderActor, tenantActor } from "../actors/addresses.ts";
+import pMap from "p-map";
+import { MAX_CONCURRENT_ACTORS, orderActor, tenantActor } from "../actors/addresses.ts";
 import type { SweepReport } from "../contract/ops.ts";
 import type { OrderStatus } from "../contract/order.ts";
 import { HOLD_MS } from "../domain/progress.ts";
@@ -13,7 +13,6 @@ import type { Env } from "../env.ts";
 import { random as dice, now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { inRounds } from "../platform/rounds.ts";
 import { type OverdueOrder, type OverdueRange, overdueOrders } from "../projections/history/overdue.ts";
 import type { Poked } from "../runtime/order-runner.ts";
 import { profiles } from "../tenants/profiles.ts";
@@ -38,6 +37,7 @@ const LOOK_BACK_MS = 2 * 24 * 60 * 60_000;
 
 const MOVING: readonly OrderStatus[] = ["accepted", "processing", "cancelling"];
 
+/** What a sweep by the clock leaves out. */
 export interface SweepOptions {
   /** Only this tenant's orders. */
   readonly tenant?: string;
@@ -56,7 +56,7 @@ export async function sweep(env: Env, { tenant, random = dice, at = now() }: Swe
   for (const name of tenants) {
     const ranges = rangesAt(at, random, await tracksOf(env, name));
     const overdue = (await overdueOrders(env.HISTORY, name, ranges, fair)).slice(0, fair);
-    const found = await inRounds(overdue, (order) => poke(env, name, order));
+    const found = await pMap(overdue, (order) => poke(env, name, order), { concurrency: MAX_CONCURRENT_ACTORS });
     report.checked += found.length;
     for (const outcome of found) report[outcome]++;
   }
@@ -68,13 +68,14 @@ export async function sweep(env: Env, { tenant, random = dice, at = now() }: Swe
 const TRACKS_DEADLINE_MS = 5_000;
 
 /**
- * Every track that an order in flight may be on: orders keep the one that they were accepted under, so those of older versions
- * of the tenant's profile count, too. Without an answer the embedded ones and the current ones are looked at; the next sweep asks again.
+ * Every track that an order in flight may be on. An order keeps the track of the profile that it was accepted under, so
+ * older versions of the profile count, too. When the tenant's actor does not answer, the embedded and the current tracks
+ * are used.
  */
 async function tracksOf(env: Env, tenant: string): Promise<readonly NamedTrack[]> {
   const current = await profiles.of(env, tenant);
   if (current?.version === 0) return EMBEDDED_TRACKS;
-  const asked = within(TRACKS_DEADLINE_MS, "asking for a tenant's tracks", tenantActor(env, tenant).tracks());
+  const asked = within(TRACKS_DEADLINE_MS, "asking for a tenant's tracks", () => tenantActor(env, tenant).tracks());
   const own = await asked.catch((error: unknown) => {
     log.warn("tenant.profile_unanswered", { tenant, error: excerpt(error) });
     return Object.entries(current?.profile.tracks ?? {}).map(([name, track]) => ({ name, track }));
@@ -93,7 +94,7 @@ const FOUND: Readonly<Record<Poked, Found>> = {
 
 async function poke(env: Env, tenant: string, { orderId, version }: OverdueOrder): Promise<Found> {
   try {
-    const poked = await within(POKE_DEADLINE_MS, "poking an order", orderActor(env, orderId).poke(version));
+    const poked = await within(POKE_DEADLINE_MS, "poking an order", () => orderActor(env, orderId).poke(version));
     if (poked !== "healthy") log.warn("sweep.found", { orderId, tenant, found: poked ?? "unknown_order", version });
     return poked === null ? "unreachable" : FOUND[poked];
   } catch (error) {
@@ -115,7 +116,10 @@ export function rangesAt(at: number, random: () => number, tracks: readonly Name
   return ranges.flatMap((range) => [range, { ...range, from: Math.max(range.from, Math.floor(range.to - random() * LOOK_BACK_MS)) }]);
 }
 
-/** In a track the history does not tell since when a stage lasts: longer than the longest one is too long in any. */
+/**
+ * The history does not tell since when a stage lasts. An order that is in one for longer than the longest stage may take is
+ * overdue in any case.
+ */
 function trackRanges({ name, track: { firstStageWithinMs, stages } }: NamedTrack, at: number): OverdueRange[] {
   const budgets = stages.map(({ budgetMs }) => budgetMs);
   const until = (status: OrderStatus, budgetMs: number, unchangedForMs: number): OverdueRange => {

@@ -2,7 +2,7 @@
 import type { Env } from "../env.ts";
 import { tenantsOf } from "../projections/history/overdue.ts";
 
-/** One history is not meant for more tenants than this. */
+/** The most tenants that one history is meant for. */
 const MAX_KNOWN_TENANTS = 10_000;
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import type { Provider } from "../domain/ports.ts";
+import { DeadlineExceeded, within } from "../platform/deadline.ts";
 import { failed, kindOf } from "./answers.ts";
 
 /**
@@ -16,50 +17,10 @@ const ANSWER_TIMEOUT_MS = 60_000;
 export function bounded(provider: Provider, timeoutMs = ANSWER_TIMEOUT_MS): Provider {
   return async (call) => {
     try {
-      return await within(timeoutMs, call.signal, (signal) => provider({ ...call, signal }));
+      return await within(timeoutMs, "the call", (signal) => provider({ ...call, signal }), call.signal);
     } catch (error) {
-      if (error instanceof TimeUp) return failed("unknown", error.message);
+      if (error instanceof DeadlineExceeded) return failed("unknown", error.message);
       return failed("unknown", `the call broke off: ${kindOf(error)}`, { said: error });
     }
   };
-}
-
-class TimeUp extends Error {
-  override readonly name = "TimeUp";
-}
-
-/**
- * Runs work with a signal that aborts after `timeoutMs` or with the `outer` signal. The timer is cleared as soon as the work
- * is done. `AbortSignal.timeout` cannot do that, and a timer left behind keeps an actor in memory, and billed, until it fires.
- * @throws TimeUp, or what the work throws
- */
-export async function within<T>(timeoutMs: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  if (outer.aborted) throw new TimeUp("the attempt's time was up before the call began");
-  const limit = new AbortController();
-  const signal = AbortSignal.any([outer, limit.signal]);
-  const timeUp = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(new TimeUp("no answer in time")), { once: true });
-  });
-  const timer = setTimeout(() => limit.abort(), timeoutMs);
-  try {
-    const working = async () => work(signal);
-    return await Promise.race([working(), timeUp]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Resolves after `ms`, or as soon as the signal aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        resolve();
-      },
-      { once: true },
-    );
-  });
 }

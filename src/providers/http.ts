@@ -7,8 +7,9 @@ import { z } from "zod";
 import type { PlacedOrder } from "../contract/events.ts";
 import { type LedgerReader, OPERATIONS, type Provider, type ProviderAnswer, type ProviderCall } from "../domain/ports.ts";
 import { now as clock, uuid } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
 import { codeIn, failed, kindOf, refused, succeeded } from "./answers.ts";
-import { bounded, within } from "./bounded.ts";
+import { bounded } from "./bounded.ts";
 import { type LedgerRequest, ProviderDone, ProviderLedger, ProviderRefusal, requestOf } from "./protocol.ts";
 
 /** A usual answer has a few hundred bytes. The largest, with 1,000 tracked SKUs of 64 characters, is just under this limit. */
@@ -66,7 +67,7 @@ export function httpLedgerReader({
   const base = url.replace(/\/+$/, "");
   return async ({ order }) => {
     try {
-      return await within(timeoutMs, new AbortController().signal, async (signal) => {
+      return await within(timeoutMs, "reading a ledger", async (signal) => {
         const response = await send(ledgerRequest(base, token, order, signal));
         if (NO_LEDGER.has(response.status)) return { outcome: "unsupported" };
         const ledger = ProviderLedger.safeParse(json(await bodyOf(response)));

@@ -4,10 +4,10 @@
  * withdrawal leaves a tombstone, so an attempt that is still under way cannot reserve anything later. No transaction spans
  * SKUs; the saga's compensation stands in for it.
  */
+import pMap from "p-map";
 import { type Item, itemsOf, type Reservation, type StockAnswer, type StockRefusal } from "../domain/inventory.ts";
 import type { LedgerEntry, LedgerReader, Provider, ProviderAnswer, ProviderCall } from "../domain/ports.ts";
 import { within } from "../platform/deadline.ts";
-import { inRounds } from "../platform/rounds.ts";
 import { failed, kindOf, refused, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
 
@@ -78,10 +78,11 @@ const OPERATION_OF: Readonly<Record<Reservation["status"], string>> = { reserved
 export function inventoryLedgerReader(stockOf: StockOf<SkuRecord>): LedgerReader {
   return async (asked) => {
     const { tenant, orderId } = asked.order;
-    const read = inRounds(concerned(asked), async ({ sku }): Promise<LedgerEntry[]> => {
+    const entries = async ({ sku }: Item): Promise<LedgerEntry[]> => {
       const reservation = await stockOf(tenant, sku).reservationOf(orderId);
       return reservation === null ? [] : [{ operation: OPERATION_OF[reservation.status], sku, quantity: reservation.quantity }];
-    });
+    };
+    const read = (signal: AbortSignal) => pMap(concerned(asked), entries, { concurrency: MAX_CONCURRENT_SKUS, signal });
     try {
       const effects = await within(LEDGER_DEADLINE_MS, "reading the stock's ledger", read);
       return { outcome: "read", effects: effects.flat() };

@@ -8,9 +8,10 @@ import type { RiskProfile } from "../contract/profile.ts";
 import type { Provider, ProviderCall } from "../domain/ports.ts";
 import { limitsFrom, type Velocity as Normal, screenOrder } from "../domain/risk.ts";
 import { now as clock } from "../platform/ambient.ts";
+import { within } from "../platform/deadline.ts";
 import { log } from "../platform/log.ts";
 import { kindOf, succeeded } from "./answers.ts";
-import { bounded, within } from "./bounded.ts";
+import { bounded } from "./bounded.ts";
 
 /** Counts a customer's recent orders; the stub of a `VelocityActor` implements it. */
 export interface Velocity {
@@ -46,9 +47,8 @@ async function recentOrders(
   const { id } = order.customer;
   if (id === undefined) return 0;
   try {
-    return await within(VELOCITY_TIMEOUT_MS, signal, () =>
-      velocityOf(order.tenant, id).record(order.orderId, at, { velocityMax, velocityWindowMs }),
-    );
+    const record = () => velocityOf(order.tenant, id).record(order.orderId, at, { velocityMax, velocityWindowMs });
+    return await within(VELOCITY_TIMEOUT_MS, "counting recent orders", record, signal);
   } catch (error) {
     log.warn("risk.velocity_unknown", { orderId: order.orderId, step, detail: kindOf(error) });
     return 0;

@@ -10,7 +10,7 @@ import type { LedgerReader, Provider, ProviderAnswer, ProviderCall } from "../do
 import { random as dice } from "../platform/ambient.ts";
 import { hex, sha256 } from "../platform/digest.ts";
 import { failed, refused, succeeded } from "./answers.ts";
-import { bounded, pause } from "./bounded.ts";
+import { bounded } from "./bounded.ts";
 
 export type SandboxPort = "payment" | "fulfilment";
 
@@ -169,4 +169,19 @@ const REFERENCE_BYTES = 10;
 
 async function referenceOf(port: SandboxPort, key: string): Promise<string> {
   return `${PREFIX[port]}_${hex((await sha256(key)).subarray(0, REFERENCE_BYTES))}`;
+}
+
+/** Resolves after `ms`, or as soon as the signal aborts. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
 }

@@ -1,6 +1,7 @@
 /**
- * The consumer of `orders-dead-letter`: parks the orders that can go no further by themselves. An order whose retries are used
- * up sends a letter with its cause. The platform sends a bare hint when every delivery of that hint has failed.
+ * The consumer of `orders-dead-letter`: parks the orders that cannot go on by themselves. The actor of an order whose
+ * retries are used up sends a dead letter with the cause. The platform moves a bare hint there when every delivery of it
+ * has failed.
  */
 import { orderActor } from "../actors/addresses.ts";
 import { DeadLetter } from "../contract/messages.ts";
@@ -11,6 +12,7 @@ import { deliver } from "./delivery.ts";
 
 const UNDELIVERABLE: Cause = { class: "bug", detail: "its hint was delivered in vain until the queue gave up" };
 
+/** Handles one batch. Never rejects; each message is acknowledged or retried by itself. */
 export async function consumeDeadLetters(batch: MessageBatch<unknown>, env: Env): Promise<void> {
   await deliver(
     batch,

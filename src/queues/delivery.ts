@@ -1,6 +1,6 @@
 /**
- * How a consumer handles a batch: every message gets a verdict of its own, `ack` or `retry`. Nothing is thrown from here,
- * because the platform answers a throw by delivering the whole batch again and by lowering the consumer's concurrency.
+ * How a consumer handles a batch: every message is acknowledged or retried by itself. Nothing is thrown from here, because
+ * the platform answers a throw by delivering the whole batch again and by lowering the consumer's concurrency.
  */
 
 import type { z } from "zod";

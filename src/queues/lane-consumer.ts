@@ -1,10 +1,14 @@
-/** The consumer of a lane: each hint makes its order's actor advance. Every lane has a queue and a consumer of its own in wrangler.toml. */
+/**
+ * The consumer of a lane: each hint makes the actor of its order advance. Every lane has its own queue and its own consumer
+ * in wrangler.toml.
+ */
 import { orderActor } from "../actors/addresses.ts";
 import { Hint } from "../contract/messages.ts";
 import type { Env } from "../env.ts";
 import { log } from "../platform/log.ts";
 import { deliver } from "./delivery.ts";
 
+/** Handles one batch. Never rejects; each message is acknowledged or retried by itself. */
 export async function consumeLane(batch: MessageBatch<unknown>, env: Env): Promise<void> {
   await deliver(
     batch,

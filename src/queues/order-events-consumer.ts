@@ -1,7 +1,7 @@
 /**
  * Feeds the projections from the queue of order events. Delivery is at least once. A message is acknowledged when every
- * projection has its order, and retried otherwise. Nothing is thrown and no whole delivery is retried, so one tenant's
- * trouble does not reach another's messages.
+ * projection is durable for its order, and retried otherwise. Nothing is thrown, so one tenant's trouble does not make the
+ * platform deliver another's messages again.
  */
 import { counterActors } from "../actors/addresses.ts";
 import { OrderChanged } from "../contract/messages.ts";
@@ -14,9 +14,12 @@ import { feed, newestChanges } from "../projections/projection.ts";
 import { projectionsOf } from "../projections/registry.ts";
 import { backoffSeconds } from "./delivery.ts";
 
-/** What the queue bills for an acknowledged message: its write, read and delete. The actor that sent it does not count the write. */
+/**
+ * What the queue bills for an acknowledged message: its write, its read and its delete. The write is counted here and not
+ * by the actor that sent the message.
+ */
 const OPERATIONS_PER_MESSAGE = 3;
-/** Another delivery is another read. */
+/** A further delivery is a further read. */
 const OPERATIONS_PER_RETRY = 1;
 
 /** Handles one batch. Resolves when each of its messages is acknowledged or marked for retry. */

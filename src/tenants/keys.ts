@@ -6,8 +6,8 @@ import { z } from "zod";
 import { Tenant, text } from "../contract/primitives.ts";
 
 /**
- * `ops`: what an operator does to other people's orders, such as approving or redriving one. `platform`: what concerns
- * the whole deployment and not one tenant, such as tenants' profiles and shared breakers.
+ * `ops`: what an operator does to the tenant's orders, such as approving or redriving one. `platform`: what concerns the
+ * whole deployment, such as tenants' profiles and shared breakers.
  */
 export const Scope = z.enum(["orders:read", "orders:write", "ops", "platform"]);
 export type Scope = z.infer<typeof Scope>;
@@ -42,7 +42,7 @@ export async function readKey(store: KeyStore, digest: string, now: number): Pro
 const CACHE_MS = 60_000;
 const CACHE_SIZE = 1_000;
 
-/** What one isolate knows of keys, each for a minute, so that not every request reads the store. */
+/** The records that this isolate read within the last minute, so that not every request reads the store. */
 export class KeyCache {
   readonly #known = new Map<string, { readonly record: KeyRecord | null; readonly until: number }>();
 
@@ -67,7 +67,7 @@ function unexpired(record: KeyRecord | null, now: number): KeyRecord | null {
   return record?.expiresAt !== undefined && Date.parse(record.expiresAt) <= now ? null : record;
 }
 
-/** What somebody stored by hand may be anything; it then opens nothing. */
+/** Null for text that is no JSON. Somebody may have stored anything by hand, and it then opens nothing. */
 function jsonOrNull(text: string | null): unknown {
   try {
     return JSON.parse(text ?? "null");

@@ -7,15 +7,15 @@ import type { FieldError } from "../contract/problems.ts";
 import type { PinnedProfile, TenantProfile, VersionedProfile } from "../contract/profile.ts";
 import { TRACKS } from "../domain/tracks.ts";
 
-/** Of a tenant that never put one: everything is as the deployment has it. */
+/** The profile of a tenant that never put one: everything is as the deployment has it. */
 export const DEFAULT_PROFILE: VersionedProfile = { version: 0, profile: {} };
 
-/** An order as a profile lets it in, or what of it the profile does not allow, with what it does. */
+/** The track of an admitted order with what it pins of the profile, or what the profile does not allow. */
 export type Admitted =
   | { readonly track: string; readonly profile: PinnedProfile | undefined }
   | { readonly errors: readonly [FieldError, ...FieldError[]] };
 
-/** Holds an order against a profile. An order that names no track takes the first. */
+/** Whether a profile admits an order. An order that names no track takes the first. */
 export function admit(versioned: VersionedProfile, order: { readonly track?: string | undefined; readonly currency: string }): Admitted {
   const { tracks = TRACKS, currencies } = versioned.profile;
   const names = Object.keys(tracks);
@@ -30,7 +30,10 @@ export function admit(versioned: VersionedProfile, order: { readonly track?: str
   return first ? { errors: [first, ...more] } : { track, profile: pin(versioned, track, order.currency) };
 }
 
-/** The parts that an order's life needs; undefined for the default, which costs no byte of any journal. */
+/**
+ * The parts of the profile that the order needs later. Undefined for the default profile, so that its orders spend no byte
+ * of their journals on it.
+ */
 function pin({ version, profile }: VersionedProfile, track: string, currency: string): PinnedProfile | undefined {
   if (version === 0) return undefined;
   const { displayName, sender, providers, lanes, risk, tracks } = profile;
@@ -45,7 +48,7 @@ function pin({ version, profile }: VersionedProfile, track: string, currency: st
   };
 }
 
-/** Of the limits, those of the order's own currency. */
+/** Of the limits only those of the order's own currency are pinned. */
 function riskIn({ limits, ...rest }: NonNullable<TenantProfile["risk"]>, currency: string): NonNullable<TenantProfile["risk"]> {
   const own = limits?.[currency];
   return { ...rest, ...(own && { limits: { [currency]: own } }) };
@@ -53,14 +56,14 @@ function riskIn({ limits, ...rest }: NonNullable<TenantProfile["risk"]>, currenc
 
 const among = (names: readonly string[]) => (names.length === 1 ? `is only ${names[0]}` : `are ${names.join(", ")}`);
 
-/** What a profile may find in a deployment. */
+/** What a profile may refer to in a deployment. */
 export interface Deployment {
   hasSecret(name: string): boolean;
-  /** On a developer's machine providers of the same machine may be called without TLS. */
+  /** Whether this is a developer's machine, where providers on the same machine may be called without TLS. */
   readonly development: boolean;
 }
 
-/** What in a profile this deployment cannot do, with JSON Pointers into the profile. */
+/** What a profile asks for that this deployment cannot do, with JSON Pointers into the profile. */
 export function unmetBy(deployment: Deployment, { providers = {} }: TenantProfile): FieldError[] {
   return Object.entries(providers).flatMap(([port, choice]): FieldError[] => {
     if (choice?.adapter !== "http") return [];

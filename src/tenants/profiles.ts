@@ -1,7 +1,7 @@
 /**
- * The current profile of a tenant, as new orders need it: from KV, remembered per isolate for a minute. A KV that does not
- * answer is bridged with what is remembered for some hours, because profiles change rarely and orders come all the time.
- * A record that cannot be read is never guessed at: orders of its tenant wait until somebody has mended it.
+ * The current profile of a tenant, as new orders need it. It is read from KV and cached per isolate for a minute. While KV
+ * does not answer, a cached profile serves for some hours (stale-if-error), because profiles change rarely and orders come
+ * all the time. A record that cannot be read is never guessed at: orders of its tenant wait until somebody has mended it.
  */
 import { StoredProfile, type VersionedProfile } from "../contract/profile.ts";
 import { now as clock } from "../platform/ambient.ts";
@@ -10,19 +10,19 @@ import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
 import { DEFAULT_PROFILE } from "./profile.ts";
 
-/** A change reaches every isolate within this and KV's own minute. */
+/** A change reaches every isolate within this time and the minute that KV itself caches. */
 const FRESH_MS = 60_000;
 
-/** Longer than the longest outage of KV; a profile that was withdrawn because it was wrong must not live on for days. */
+/** Longer than the longest known outage of KV. A profile that was replaced because it was wrong must not live on for days. */
 const BRIDGED_MS = 6 * 60 * 60_000;
 
-/** Profiles that an isolate remembers: the largest allowed ones come to some 50 MB of its 128. */
+/** Profiles that an isolate remembers. The largest allowed ones come to some 50 MB of its 128. */
 const MAX_REMEMBERED = 500;
 
-/** A client waits for its order to be accepted. */
+/** A client waits this long at most, since its order is not accepted before. */
 const READ_DEADLINE_MS = 2_000;
 
-/** What is used of the deployment. */
+/** The bindings that reading a profile takes. */
 export interface ProfileBindings {
   readonly PROFILES: { get(tenant: string): Promise<string | null> };
   readonly METER?: string;
@@ -33,6 +33,7 @@ interface Remembered {
   readonly readAt: number;
 }
 
+/** A cache of profiles over KV. One per isolate, except in tests. */
 export class Profiles {
   readonly #remembered = new Map<string, Remembered>();
   readonly #now: () => number;
@@ -41,7 +42,7 @@ export class Profiles {
     this.#now = now;
   }
 
-  /** The profile that orders of the tenant are placed under now; null when nobody can tell. Never rejects. */
+  /** The profile that new orders of the tenant are placed under; null when it cannot be known just now. Never rejects. */
   async of(bindings: ProfileBindings, tenant: string): Promise<VersionedProfile | null> {
     const known = this.#remembered.get(tenant);
     const age = known === undefined ? Number.POSITIVE_INFINITY : this.#now() - known.readAt;
@@ -60,7 +61,7 @@ export class Profiles {
     }
   }
 
-  /** The isolate that changed a profile uses it at once. */
+  /** Drops the cached profile, so that the isolate that changed it uses the change at once. */
   forget(tenant: string): void {
     this.#remembered.delete(tenant);
   }
@@ -69,7 +70,7 @@ export class Profiles {
     const meter = new Meter("profiles", bindings);
     meter.add({ kvReads: 1 });
     meter.flush();
-    return within(READ_DEADLINE_MS, "reading a profile from KV", bindings.PROFILES.get(tenant));
+    return within(READ_DEADLINE_MS, "reading a profile from KV", () => bindings.PROFILES.get(tenant));
   }
 
   #remember(tenant: string, profile: VersionedProfile): void {
@@ -83,7 +84,7 @@ export class Profiles {
 /** The profiles that this isolate remembers. */
 export const profiles = new Profiles();
 
-/** Null for what is no profile of any version. */
+/** Null for a record that is no profile. */
 function parse(stored: string | null): VersionedProfile | null {
   if (stored === null) return DEFAULT_PROFILE;
   try {

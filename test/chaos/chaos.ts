@@ -1,5 +1,7 @@
 /** `npm run chaos`: kills the runtime under load and checks that no law was broken; see `run.ts`. */
+
 import { z } from "zod";
+import { table } from "../../scripts/figures.ts";
 import { wholeNumber } from "../../scripts/flags.ts";
 import { runCommand } from "./command.ts";
 import { type ChaosPlan, planChaos } from "./plan.ts";
@@ -78,8 +80,7 @@ function describe(result: ChaosResult): string {
     ["all at rest after the last restart", result.restMs === null ? "never" : seconds(result.restMs), `≤ ${seconds(REST_BAR_MS)}`],
     ["history and counters equal after that", result.projectedMs === null ? "never" : seconds(result.projectedMs), "yes"],
     ["answers of 500", String(weather.bugs.length), "0"],
-  ] as const;
-  const table = ["| what | measured | bar |", "| --- | --- | --- |", ...rows.map((cells) => `| ${cells.join(" | ")} |`)];
+  ];
   const problems = result.problems.flatMap(({ law, findings }) => [
     `BROKEN: law ${law}: ${findings.length}`,
     ...findings.slice(0, MAX_FINDINGS).map((finding) => `  ${finding}`),
@@ -88,7 +89,7 @@ function describe(result: ChaosResult): string {
   return [
     `seed ${result.seed}, ${seconds(result.elapsedMs)}`,
     "",
-    ...table,
+    table(["what", "measured", "bar"], rows),
     "",
     ...problems,
     ...result.notes,

@@ -3,7 +3,7 @@
  * interrupt, and the exit code. 0: every bar is reached. 1: one is not. 2: the flags make no sense. 130: interrupted.
  */
 import type { z } from "zod";
-import { EXIT_USAGE, flagsFrom, refusal } from "../../scripts/flags.ts";
+import { withFlags } from "../../scripts/flags.ts";
 import { showProgress } from "../../scripts/replay/progress.ts";
 
 export interface Surroundings {
@@ -13,29 +13,26 @@ export interface Surroundings {
 }
 
 /** @param run resolves to the text to print and whether every bar was reached; rejects when it was aborted */
-export async function runCommand<Shape extends z.ZodObject<{ timeout: z.ZodType<number> }>>(
+export const runCommand = <Shape extends z.ZodObject<{ timeout: z.ZodType<number> }>>(
   usage: string,
   shape: Shape,
   run: (flags: z.output<Shape>, surroundings: Surroundings) => Promise<{ readonly text: string; readonly passed: boolean }>,
+): Promise<number> =>
+  withFlags(process.argv.slice(2), shape, usage, (flags) => bounded(Number(flags.timeout), (around) => run(flags, around)));
+
+/** @param seconds the time that it may take */
+async function bounded(
+  seconds: number,
+  run: (surroundings: Surroundings) => Promise<{ readonly text: string; readonly passed: boolean }>,
 ): Promise<number> {
-  const parsed = flagsFrom(process.argv.slice(2), shape);
-  if (parsed === "help") {
-    console.log(usage);
-    return 0;
-  }
-  if ("problems" in parsed) {
-    console.error(refusal(parsed.problems, usage));
-    return EXIT_USAGE;
-  }
-  const { flags } = parsed;
   const interruption = new AbortController();
-  const timeUp = AbortSignal.timeout(Number(flags.timeout) * 1_000);
+  const timeUp = AbortSignal.timeout(seconds * 1_000);
   // Everything that was started has to be ended first, so a second interrupt changes nothing: the end is bounded anyhow.
   const interrupt = () => interruption.abort(new Error("interrupted"));
   process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   let endProgress = () => {};
   try {
-    const { text, passed } = await run(flags, {
+    const { text, passed } = await run({
       say: (sentence) => process.stderr.write(`${process.stderr.isTTY ? "\r\x1b[2K" : ""}${sentence}\n`),
       onProgress: (line) => {
         endProgress = showProgress(process.stderr, line);
@@ -48,7 +45,7 @@ export async function runCommand<Shape extends z.ZodObject<{ timeout: z.ZodType<
   } catch (error) {
     endProgress();
     if (interruption.signal.aborted) return 130;
-    const reason = timeUp.aborted ? `it took longer than the ${String(flags.timeout)} s it may take` : error;
+    const reason = timeUp.aborted ? `it took longer than the ${seconds} s it may take` : error;
     console.error("failed:", reason);
     return 1;
   } finally {

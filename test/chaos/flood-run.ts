@@ -11,14 +11,16 @@
  * An expedited order also waits for expedited orders: local queues hand out one delivery at a time, so it waits until the
  * delivery before its own is done. In production there are fifty such consumers; here this wait is in both phases alike.
  */
+
 import { setTimeout as sleep } from "node:timers/promises";
+import { percentile } from "../../scripts/figures.ts";
 import type { OrderStatus, Priority } from "../../src/contract/order.ts";
 import { Client, calmWeather, type ListedOrder, type OrderBody } from "./client.ts";
 import { ending, handled } from "./concurrency.ts";
 import { startProviders } from "./providers.ts";
 import { drawsFor } from "./random.ts";
 import { Victim } from "./victim.ts";
-import { percentile, seconds, type Wait } from "./waits.ts";
+import { seconds, type Wait } from "./waits.ts";
 
 export interface FloodPlan {
   /** What each provider call takes, in milliseconds. */

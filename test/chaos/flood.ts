@@ -1,7 +1,9 @@
 /** `npm run flood`: what expedited orders notice of a flood of standard ones; see `flood-run.ts`. Prints Markdown. */
+
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { z } from "zod";
+import { table } from "../../scripts/figures.ts";
 import { wholeNumber } from "../../scripts/flags.ts";
 import { runCommand } from "./command.ts";
 import { type FloodResult, type Phase, runFlood } from "./flood-run.ts";
@@ -82,16 +84,19 @@ function missedBars({ ratio, flood, plan, lost, dropped, bugs }: FloodResult): s
 function describe(result: FloodResult, missed: readonly string[]): string {
   const { drainPerSecond, flood, expedited, standard, ratio, plan } = result;
   const ms = (value: number | null) => (value === null ? "–" : `${Math.round(value)} ms`);
-  const row = (what: string, { orders, p50, p95, max }: Phase) => `| ${what} | ${orders} | ${ms(p50)} | ${ms(p95)} | ${ms(max)} |`;
+  const row = (what: string, { orders, p50, p95, max }: Phase) => [what, String(orders), ms(p50), ms(p95), ms(max)];
   return [
     `Providers answer in ${plan.latencyMs} ms. The standard lane drains ${drainPerSecond.toFixed(1)} orders a second; the flood brought ${flood.orders}`,
     `at ${flood.perSecond.toFixed(0)} a second (${flood.multiple.toFixed(1)} times that) and was drained ${(flood.drainedMs / 1_000).toFixed(0)} s after its last order.`,
     "",
-    "| waiting time | orders | p50 | p95 | longest |",
-    "| --- | ---: | ---: | ---: | ---: |",
-    row("expedited, alone", expedited.baseline),
-    row("expedited, while standard is flooded", expedited.flooded),
-    row("standard, flooded", standard),
+    table(
+      ["waiting time", "orders", "p50", "p95", "longest"],
+      [
+        row("expedited, alone", expedited.baseline),
+        row("expedited, while standard is flooded", expedited.flooded),
+        row("standard, flooded", standard),
+      ],
+    ),
     "",
     `Expedited p95 under the flood: ${ratio?.toFixed(2) ?? "–"} × that without (bar: ${MOST_RATIO} ×). Accepted orders lost: ${result.lost.length}. Dropped: ${result.dropped.length}.`,
     `All orders: ${Object.entries(result.byStatus)

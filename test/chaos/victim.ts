@@ -1,7 +1,7 @@
 /** The server that is killed and comes back: one store and one port through all its lives, and the log of all of them. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Server, startServer } from "../support/server.ts";
+import { type Server, startServer } from "../../scripts/server.ts";
 
 export class Victim {
   readonly #vars: Readonly<Record<string, string>>;

@@ -1,15 +1,9 @@
-/** Times in figures and in a line of text: percentiles, and how waiting times went. All in milliseconds. */
+/** Times in figures and in a line of text. All in milliseconds. */
 
 /** An order's wait: from its acceptance to the start of work on it. */
 export interface Wait {
   readonly placedAt: number;
   readonly ms: number;
-}
-
-/** The value that `share` of the values do not exceed (nearest rank: one that was really measured), or null for none. */
-export function percentile(values: readonly number[], share: number): number | null {
-  const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
 }
 
 export const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;

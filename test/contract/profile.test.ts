@@ -56,6 +56,17 @@ describe("A tenant's profile", () => {
     expect(Object.keys(flawsOf({ tracks: { bakery: { ...BAKERY.tracks.bakery, stations: [] } } }))).toEqual(["/tracks/bakery/stations"]);
   });
 
+  it("names the ports and the lanes that there are when it is given another", () => {
+    expect(flawsOf({ providers: { carrier: { adapter: "embedded" } } })).toEqual({
+      "/providers/carrier": "is not a known field: there are payment, inventory, fulfilment, notification",
+    });
+    expect(flawsOf({ lanes: { overnight: {}, slow: {} } })).toEqual({
+      "/lanes/overnight": "is not a known field: there are expedited, standard",
+      "/lanes/slow": "is not a known field: there are expedited, standard",
+    });
+    expect(flawsOf({ lanes: 3 })).toEqual({ "/lanes": "must be an object" });
+  });
+
   it("cannot set what all tenants share of a lane", () => {
     expect(Object.keys(flawsOf({ lanes: { standard: { capacity: 5, fullAfterMs: 5_000 } } }))).toEqual([
       "/lanes/standard/capacity",

@@ -2,11 +2,11 @@
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
+import { type Server, startServer } from "../../scripts/server.ts";
 import { Action } from "../../src/contract/order.ts";
 import { TRACKS } from "../../src/domain/tracks.ts";
 import { MAGIC_VALUES } from "../../src/providers/sandbox.ts";
 import { type LaunchedBrowser, launch } from "../support/browser.ts";
-import { type Server, startServer } from "../support/server.ts";
 
 /** An order is confirmed in about a second and the table follows within two; the rest is for a busy machine. */
 const PATIENCE_MS = 30_000;

@@ -8,13 +8,13 @@ import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
+import { type Server, startServer } from "../../scripts/server.ts";
 import { OrderList, OrderView } from "../../src/contract/views.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
 import type { Evidence } from "../oracle/evidence.ts";
 import { checkQuiet } from "../oracle/laws.ts";
 import { DEVELOPMENT_TENANT, providersEvidence, publicOrder } from "../oracle/views.ts";
 import { type ProviderServer, startProviderServer } from "../support/provider-server.ts";
-import { type Server, startServer } from "../support/server.ts";
 
 const ORDERS = 40;
 const EVERY = 20;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
-import { type Server, startServer } from "../support/server.ts";
+import { type Server, startServer } from "../../scripts/server.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const COPIED = ["src", "scripts", "migrations", "wrangler.toml", "package.json", "package-lock.json", "tsconfig.json"];

@@ -10,13 +10,13 @@ import { z } from "zod";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
 import { ordersFrom, rowsFrom } from "../../scripts/replay/invoices.ts";
 import { replay } from "../../scripts/replay/run.ts";
+import { type Server, startServer } from "../../scripts/server.ts";
 import { StatsFrame, StatsSnapshot } from "../../src/contract/stats.ts";
 import { OrderList, OrderView, Timeline } from "../../src/contract/views.ts";
 import type { Evidence } from "../oracle/evidence.ts";
 import { checkQuiet } from "../oracle/laws.ts";
 import { DEVELOPMENT_TENANT, listedOrder, providersEvidence, publicOrder } from "../oracle/views.ts";
 import { type ProviderServer, startProviderServer } from "../support/provider-server.ts";
-import { type Server, startServer } from "../support/server.ts";
 
 const SAMPLE = join(import.meta.dirname, "../../samples/online-retail-sample.csv");
 const RUN = "laws";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { DEVELOPMENT_KEY as KEY } from "../../scripts/dev-key.ts";
-import { type Server, startServer } from "../support/server.ts";
+import { type Server, startServer } from "../../scripts/server.ts";
 
 /** A text frame of one byte, masked with zeros (RFC 6455, section 5.2). */
 const FRAME = Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x78]);

@@ -1,7 +1,7 @@
 /** The benchmark adds up what actors and consumers log of what they are billed for, so on the real server all of them must. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
-import { type Server, startServer } from "../support/server.ts";
+import { type Server, startServer } from "../../scripts/server.ts";
 
 const BILLED = ["OrderActor", "VelocityActor", "InventoryActor", "StatsShard", "StatsHub", "BreakerActor", "D1", "order-events"];
 

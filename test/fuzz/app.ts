@@ -2,10 +2,16 @@
 import { env, exports } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, type MockInstance, vi } from "vitest";
+import type { z } from "zod";
 import type { Problem } from "../../src/contract/problems.ts";
+import { StatsSnapshot } from "../../src/contract/stats.ts";
+import { OrderList, OrderView } from "../../src/contract/views.ts";
 import { hex, sha256 } from "../../src/platform/digest.ts";
 import { log } from "../../src/platform/log.ts";
 import type { KeyRecord } from "../../src/tenants/keys.ts";
+import type { ListedOrder } from "../oracle/evidence.ts";
+import { differingCounters, differingHistory } from "../oracle/laws/projections.ts";
+import { listedOrder, publicOrder } from "../oracle/views.ts";
 
 /**
  * The bounds of one property. fast-check prints seed and path of a failure; it stops to make it smaller in good time
@@ -98,6 +104,31 @@ export async function expectHonest(response: Response, method = "POST"): Promise
     detail: expect.stringMatching(/./),
   });
   return problem;
+}
+
+/** Sooner or later history and counters hold the accepted orders of the only tenant, as the orders themselves tell, and nothing else. */
+export async function expectProjected(accepted: ReadonlySet<string>, tenant: string, key: string): Promise<void> {
+  const order = async (id: string) => publicOrder(tenant, OrderView.parse(await (await get(`/v1/orders/${id}`, key)).json()));
+  const differences = async () => {
+    const orders = await Promise.all([...accepted].map(order));
+    const counters = StatsSnapshot.parse(await (await get("/v1/stats", key)).json());
+    const evidence = { orders, history: await historyOf(tenant, key), counters: [{ tenant, counters, receivers: [] }] };
+    return [...differingHistory(evidence), ...differingCounters(evidence)];
+  };
+  await expect.poll(differences, DRAIN).toEqual([]);
+  const { results } = await env.HISTORY.prepare("SELECT order_id FROM orders").all();
+  expect(results).toHaveLength(accepted.size);
+}
+
+async function historyOf(tenant: string, key: string): Promise<ListedOrder[]> {
+  const rows: ListedOrder[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const path = `/v1/orders?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
+    const page: z.infer<typeof OrderList> = OrderList.parse(await (await get(path, key)).json());
+    rows.push(...page.orders.map((row) => listedOrder(tenant, row)));
+    cursor = page.nextCursor;
+  }
+  return rows;
 }
 
 /**

@@ -2,16 +2,11 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { z } from "zod";
 import type { Problem } from "../../src/contract/problems.ts";
-import { StatsSnapshot } from "../../src/contract/stats.ts";
-import { OrderList, OrderReceipt, OrderView, PlaceOrdersResult } from "../../src/contract/views.ts";
+import { OrderReceipt, OrderView, PlaceOrdersResult } from "../../src/contract/views.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
-import type { ListedOrder } from "../oracle/evidence.ts";
-import { differingCounters, differingHistory } from "../oracle/laws/projections.ts";
-import { listedOrder, publicOrder } from "../oracle/views.ts";
 import { orderBody } from "../support/orders.ts";
-import { bounds, DRAIN, expectHonest, get, grant, post, TEST_TIMEOUT_MS, watchLog } from "./app.ts";
+import { bounds, DRAIN, expectHonest, expectProjected, get, grant, post, TEST_TIMEOUT_MS, watchLog } from "./app.ts";
 import { fieldText } from "./arbitraries.ts";
 import { nearlyValid } from "./edits.ts";
 
@@ -271,28 +266,7 @@ describe("A command with one place changed", () => {
 });
 
 describe("Afterwards", () => {
-  const order = async (id: string) => publicOrder(TENANT, OrderView.parse(await (await get(`/v1/orders/${id}`, key)).json()));
-
-  async function history(): Promise<ListedOrder[]> {
-    const rows: ListedOrder[] = [];
-    for (let cursor: string | null = ""; cursor !== null; ) {
-      const path = `/v1/orders?limit=200${cursor && `&cursor=${encodeURIComponent(cursor)}`}`;
-      const page: z.infer<typeof OrderList> = OrderList.parse(await (await get(path, key)).json());
-      rows.push(...page.orders.map((row) => listedOrder(TENANT, row)));
-      cursor = page.nextCursor;
-    }
-    return rows;
-  }
-
-  it("history and counters hold the orders that were accepted, and nothing else", { timeout: TEST_TIMEOUT_MS }, async () => {
-    const differences = async () => {
-      const orders = await Promise.all([...accepted].map(order));
-      const counters = StatsSnapshot.parse(await (await get("/v1/stats", key)).json());
-      const evidence = { orders, history: await history(), counters: [{ tenant: TENANT, counters, receivers: [] }] };
-      return [...differingHistory(evidence), ...differingCounters(evidence)];
-    };
-    await expect.poll(differences, DRAIN).toEqual([]);
-    const { results } = await env.HISTORY.prepare("SELECT order_id FROM orders").all();
-    expect(results).toHaveLength(accepted.size);
-  });
+  it("history and counters hold the orders that were accepted, and nothing else", { timeout: TEST_TIMEOUT_MS }, () =>
+    expectProjected(accepted, TENANT, key),
+  );
 });

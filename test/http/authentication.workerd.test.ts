@@ -1,4 +1,4 @@
-import { env } from "cloudflare:workers";
+import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { CommandReceipt } from "../../src/contract/views.ts";
 import { app } from "../../src/http/app.ts";
@@ -136,6 +136,24 @@ describe("The scope of a route", () => {
         expect([200, 202, 400, 404, 422, 426], `${method} ${path}`).toContain(enough.status);
       }
     }
+  });
+});
+
+describe("A key without the scope", () => {
+  it.each<[string, RequestInit]>([
+    ["too large", { headers: { "content-type": "application/json" }, body: "x".repeat(1024 * 1024 + 1) }],
+    ["of another type", { headers: { "content-type": "text/plain" }, body: "{}" }],
+    ["not UTF-8", { headers: { "content-type": "application/json" }, body: new Uint8Array([0xff]) }],
+    ["not JSON", { headers: { "content-type": "application/json" }, body: "{" }],
+  ])("learns nothing of a body that is %s", async (_, { headers, body }) => {
+    const submit = (key: string) =>
+      exports.default.fetch("https://orderline.test/v1/orders/batch", {
+        method: "POST",
+        headers: { ...(headers as Record<string, string>), authorization: `Bearer ${key}` },
+        ...(body && { body }),
+      });
+    await expectProblem(submit(reader), 403, "forbidden");
+    expect([400, 413, 415]).toContain((await submit(await grant(TENANT, ["orders:write"]))).status);
   });
 });
 

@@ -367,6 +367,25 @@ describe("The contract", () => {
     );
   });
 
+  it("says of a command what its repeat does: a correction is journaled again, the others change nothing", async () => {
+    const { paths } = (await (await call("/openapi.json")).json()) as { paths: Record<string, { post: { description: string } }> };
+    const commands = Object.entries(paths).flatMap(([path, { post }]) => {
+      const name = /^\/v1\/orders\/\{id\}\/(\w+)$/.exec(path)?.[1];
+      return name && post ? [[name, post.description] as const] : [];
+    });
+    for (const [name, description] of commands) {
+      if (name === "correct") expect(description).toContain("Every call is journaled");
+      else expect(description, name).toContain("repeating it changes nothing");
+    }
+    const id = await placed(orderBody({ payment: { token: "tok_poison" } }));
+    await reaches(id, "quarantined");
+    const before = (await read(id)).version;
+    const correction = { reason: "typo", changes: { payment: { token: "tok_visa" } } };
+    for (const version of [before + 1, before + 2]) {
+      expect(await (await call(`/v1/orders/${id}/correct`, { body: correction })).json()).toMatchObject({ version });
+    }
+  });
+
   it("answers an unknown route with a problem", async () => {
     await expectProblem(await call("/v1/nothing"), 404, "not-found");
     expect(await (await call("/healthz", { key: null })).json()).toEqual({ status: "ok" });

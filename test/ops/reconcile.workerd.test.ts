@@ -1,7 +1,10 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { breakerActor, MAX_CONCURRENT_ACTORS } from "../../src/actors/addresses.ts";
+import type { TenantProfile } from "../../src/contract/profile.ts";
 import { type Reconcile, Reconciliation } from "../../src/contract/reconciliation.ts";
+import { calledBy } from "../../src/domain/breaker.ts";
 import { shardOf } from "../../src/domain/counters.ts";
 import { summarize } from "../../src/domain/order.ts";
 import type { Env } from "../../src/env.ts";
@@ -259,6 +262,41 @@ describe("Money", { timeout: 30_000 }, () => {
     await confirmedOrders("rec-mute", 1);
     vi.spyOn(globalThis, "fetch").mockRejectedValue(new Error("reset"));
     expect(await audit("rec-mute", {}, withLedger)).toMatchObject({ checked: 1, differences: [], unanswered: ["payment"] });
+  });
+
+  it("is asked while the account that the order pinned may be called, whatever the profile says now", async () => {
+    const tenant = "rec-pinned";
+    await confirmedOrders(tenant, 1);
+    const providers: TenantProfile["providers"] = { payment: { adapter: "deployment", breaker: { sharedAs: "rec-pinned-now" } } };
+    await env.PROFILES.put(tenant, JSON.stringify({ version: 1, profile: { providers } }));
+    const pinned = breakerActor(env, calledBy({ tenant }, "payment").account);
+    const current = breakerActor(env, calledBy({ tenant, profile: { providers } }, "payment").account);
+    const asked = ledger([{ operation: "authorize" }, { operation: "capture", amount: 3564 }]);
+
+    await current.pause("ada", "a test");
+    expect(await audit(tenant, {}, withLedger)).toMatchObject({ checked: 1, differences: [], unanswered: [] });
+    expect(asked).toHaveBeenCalledTimes(1);
+
+    await current.resume("ada");
+    await pinned.pause("ada", "a test");
+    expect(await audit(tenant, {}, withLedger)).toMatchObject({ checked: 1, differences: [], unanswered: ["payment"] });
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it("is asked for an order whose profile names one with a ledger, although another order's provider has none", async () => {
+    const tenant = "rec-ledgers";
+    // More than are audited at a time, so that the last one comes after an answer for the others.
+    await confirmedOrders(tenant, MAX_CONCURRENT_ACTORS);
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => Response.json({ reference: "r", effects: [] }));
+    const providers: TenantProfile["providers"] = { payment: { adapter: "http", url: "https://pay.test" } };
+    const orderId = await placeOrder(tenant, {}, { version: 1, providers });
+    await stubOf(orderId).advance({ priority: "standard", attempt: 1 });
+    await vi.waitFor(async () => expect((await totals(env.HISTORY, tenant))[0]?.count).toBe(MAX_CONCURRENT_ACTORS + 1), {
+      timeout: 15_000,
+    });
+    const { differences, unsupported } = await audit(tenant);
+    expect(unsupported).toContain("payment");
+    expect(differences).toContainEqual(expect.objectContaining({ orderId, law: 2 }));
   });
 });
 

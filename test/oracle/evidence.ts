@@ -31,8 +31,9 @@ export interface Told {
 export interface Obeyed {
   readonly orderId: string;
   readonly command: string;
-  /** The version of the order that the answer showed. */
+  /** The version of the order that the answer showed, and its status where it was seen. */
   readonly version: number;
+  readonly status?: OrderStatus;
 }
 
 /** One effect of a provider. */
@@ -102,6 +103,8 @@ export interface Evidence {
   /** In the order in which the answers arrived. */
   readonly told?: readonly Told[];
   readonly obeyed?: readonly Obeyed[];
+  /** Orders in whose journal the stage that they are in is said to have taken too long. */
+  readonly overran?: ReadonlySet<string>;
   /** Orders that were accepted under a graph in which nothing is routed. */
   readonly unrouted?: ReadonlySet<string>;
   /** All effects of the providers in `ledgers`: what is not among them did not happen there. */

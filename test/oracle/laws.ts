@@ -13,7 +13,7 @@ import {
   wrongOrderOfUndo,
 } from "./laws/effects.ts";
 import { misplacedGoods, misplacedStock } from "./laws/goods.ts";
-import { forgottenCommands, lostOrders, stuckOrders } from "./laws/orders.ts";
+import { forgottenCommands, lostOrders, stuckOrders, wrongReasons } from "./laws/orders.ts";
 import { differingCounters, differingHistory, unannouncedGaps, unheardCommits } from "./laws/projections.ts";
 import { answersOf500, strangersTroubles } from "./laws/troubles.ts";
 
@@ -21,6 +21,7 @@ const CHECKERS: readonly ((evidence: Evidence) => Violation[])[] = [
   lostOrders,
   stuckOrders,
   forgottenCommands,
+  wrongReasons,
   doubledEffects,
   strangersEffects,
   wrongOrderOfUndo,

@@ -45,7 +45,7 @@ class Attacked {
       },
       historyVersion: async (orderId) => this.#actors.states().find(({ order }) => order.orderId === orderId)?.version ?? null,
       backlog: async () => ({ messages: 0, ageMs: 0 }),
-      isKnown: () => false,
+      isSwept: () => false,
     });
   }
 

@@ -142,6 +142,17 @@ describe("What nobody needs who only runs it", () => {
     ];
     expect(told(crons, "err")).toEqual([]);
   });
+
+  it("leaves out the table of bindings, those without a value included", () => {
+    const table = [
+      "Your Worker has access to the following bindings:",
+      "Binding                                            Resource                  Mode",
+      "env.ORDERS (OrderActor)                            Durable Object            local",
+      "env.API_KEYS                                       KV Namespace              local",
+      'env.PAYMENT_URL ("")                               Environment Variable      local',
+    ];
+    expect(told(table)).toEqual([]);
+  });
 });
 
 describe("Everything else", () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import type { ListedOrder } from "../../scripts/replay/client.ts";
-import { percentilesOf } from "../../scripts/replay/progress.ts";
 import { type Evidence, reconcile } from "../../scripts/replay/reconcile.ts";
 import type { Tracked } from "../../scripts/replay/watch.ts";
 import { pounds } from "../../scripts/replay/words.ts";
@@ -175,11 +174,5 @@ describe("Figures", () => {
       "£184,233.33",
       "£123,456,789.00",
     ]);
-  });
-
-  it("take percentiles that were really measured", () => {
-    expect(percentilesOf([])).toEqual({ p50: null, p95: null });
-    expect(percentilesOf([7])).toEqual({ p50: 7, p95: 7 });
-    expect(percentilesOf(Array.from({ length: 100 }, (_, index) => 100 - index))).toEqual({ p50: 50, p95: 95 });
   });
 });

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
+import { freePort } from "../../scripts/server.ts";
 import { descendantsOf, isAlive } from "../../scripts/start/processes.ts";
-import { freePort } from "../support/server.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 

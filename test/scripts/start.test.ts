@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { freePort } from "../../scripts/server.ts";
 import { whyUnusable } from "../../scripts/start/port.ts";
 import { isAlive } from "../../scripts/start/processes.ts";
 
@@ -58,12 +59,6 @@ async function otherServer(): Promise<number> {
   servers.push(server);
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const port = await otherServer();
-  servers.pop()?.close();
-  return port;
 }
 
 interface Run {

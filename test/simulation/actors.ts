@@ -31,8 +31,8 @@ export interface Surroundings {
   deadLetter(letter: DeadLetter): Promise<void>;
   historyVersion(orderId: string): Promise<number | null>;
   backlog(priority: Priority): Promise<Backlog>;
-  /** Whether the history shows this version of an order. */
-  isKnown(orderId: string, version: number): boolean;
+  /** Whether an order without an alarm is found by the history: it shows this version, or one that is to move on soon. */
+  isSwept(orderId: string, version: number): boolean;
 }
 
 /** The process that makes a call, as far as the wire needs to know it. */
@@ -47,6 +47,7 @@ class ActorReset extends Error {
   override readonly name = "ActorReset";
 }
 
+/** A write that throws takes its process with it, or only the request that it belongs to: SQLite refuses a statement, and the actor lives on. */
 class WriteFailed extends Error {
   override readonly name = "WriteFailed";
 }
@@ -79,6 +80,8 @@ interface Actor {
 /** The platform fires an alarm that failed six times more, and then forgets it. */
 const ALARM_RETRIES = 6;
 const ALARM_RETRY_MS = 2_000;
+/** As `actors/actor.ts` has it. */
+const WAKE_FAILED_MS = 5_000;
 
 const ISOLATES = 3;
 const REQUEST_MS = [1, 40] as const;
@@ -135,6 +138,16 @@ export class Actors {
     return placed?.type === "OrderPlaced" ? (placed.profile?.version ?? 0) : 0;
   }
 
+  /** Orders whose journals say last that the stage which they are in took too long. */
+  overran(): Set<string> {
+    const late = [...this.#actors.values()].filter(({ journal }) => {
+      const said = journal.flatMap((row) => Commit.parse(JSON.parse(row)).events.map(({ type }) => type));
+      const entered = Math.max(said.lastIndexOf("OrderConfirmed"), said.lastIndexOf("StageReached"));
+      return said.lastIndexOf("StageOverran") > entered;
+    });
+    return new Set(late.map(({ orderId }) => orderId));
+  }
+
   /** Whether no process is at work. */
   get isIdle(): boolean {
     return [...this.#actors.values()].every(({ incarnation, ringing }) => ringing === 0 && (incarnation?.busy ?? 0) === 0);
@@ -173,25 +186,33 @@ export class Actors {
     this.#touched.add(actor);
     return new Promise((resolve, reject) => {
       incarnation.callers.add(reject);
-      this.#while(incarnation, what, async () => work(incarnation.process)).then((result) => {
+      const answered = (answer: () => void) => {
         if (incarnation.doomed || !incarnation.alive) return;
         incarnation.callers.delete(reject);
-        resolve(result as Result);
+        answer();
+      };
+      this.#while(incarnation, what, async () => {
+        const result = await work(incarnation.process);
+        answered(() => resolve(result));
+      }).then((refused) => {
+        if (refused) answered(() => reject(refused));
       });
     });
   }
 
-  /** Counts the process as busy until the work ends, and takes a throw for what it is. */
-  async #while<Result>(incarnation: Incarnation, what: string, work: () => Promise<Result>): Promise<Result | undefined> {
+  /** Counts the process as busy until the work ends. @returns the refusal of a write that ended it; any other throw is a bug */
+  async #while(incarnation: Incarnation, what: string, work: () => Promise<unknown>): Promise<WriteFailed | null> {
     incarnation.busy++;
     try {
-      return await work();
+      await work();
+      return null;
     } catch (error) {
+      if (error instanceof WriteFailed) return error;
       if (incarnation.alive && !incarnation.doomed) {
         const { orderId } = incarnation.actor;
         this.#context.violated({ law: 7, subject: orderId, evidence: `${what} threw ${error instanceof Error ? error.stack : error}` });
       }
-      return undefined;
+      return null;
     } finally {
       incarnation.busy--;
       this.#touched.add(incarnation.actor);
@@ -303,6 +324,7 @@ export class Actors {
       this.#doom(incarnation, () => {});
       throw new WriteFailed("SQLITE_IOERR");
     }
+    if (happens("write refused", faults.writeRefused)) throw new WriteFailed("SQLITE_FULL");
     const { alarm } = actor;
     const length = actor.journal.length;
     if (happens("write rolled back", faults.writeLost)) this.#doom(incarnation, () => this.#rollback(actor, length, alarm?.at ?? null));
@@ -368,8 +390,8 @@ export class Actors {
     const { alarmLost, alarmDoubled } = context.faults;
     actor.alarm = null;
     this.#touched.add(actor);
-    // One loss at a time: the net below the alarms is the history, so an alarm is lost only of an order that the history knows.
-    const isCaught = actor.state !== null && !isAtRest(actor.state.status) && this.#around.isKnown(actor.orderId, actor.state.version);
+    // The net below the alarms is the sweep of the history, so an alarm is lost only of an order that the sweep will find.
+    const isCaught = actor.state !== null && this.#around.isSwept(actor.orderId, actor.state.version);
     if (isCaught && context.happens("alarm lost", alarmLost)) {
       // It is gone, or it stands there, overdue, and is never fired.
       if (context.draw() < 0.5) actor.alarm = { at: context.loop.now, cancel: () => {} };
@@ -387,8 +409,9 @@ export class Actors {
       this.#touched.add(actor);
     };
     actor.ringing++;
-    this.#run(actor, retry === 0 ? "alarm" : `alarm, retry ${retry}`, (process) => process.wake()).then(ended, () => {
+    this.#run(actor, retry === 0 ? "alarm" : `alarm, retry ${retry}`, (process) => process.wake()).then(ended, (error) => {
       ended();
+      if (error instanceof WriteFailed) this.#arm(actor, this.#context.loop.now + WAKE_FAILED_MS);
       if (actor.alarm !== null) return;
       if (retry === ALARM_RETRIES) {
         this.#context.count("alarm given up");

@@ -46,8 +46,9 @@ export interface Faults {
   readonly evict: number;
   /** All actors are restarted at once, at these times. */
   readonly deploys: readonly number[];
-  /** A write throws and the process dies; it is rolled back later, unanswered; it holds, but the process dies before it knows. */
+  /** A write throws and the process dies; it throws and the process lives on; it is rolled back later; it holds, and nobody knows. */
   readonly writeThrows: number;
+  readonly writeRefused: number;
   readonly writeLost: number;
   readonly writeUnanswered: number;
   readonly alarmDelayed: number;
@@ -64,6 +65,8 @@ export interface Faults {
   readonly answerLate: number;
   readonly neverAnswers: number;
   readonly callThrows: number;
+  /** Somebody commands an order while it asks the history whether that has caught up. */
+  readonly meddling: number;
   /** Whether providers refuse a do that arrives after its undo. Those that do not only do late what they still can tell of. */
   readonly fencing: boolean;
   readonly outages: readonly Outage[];
@@ -86,6 +89,7 @@ export const calm = (faults: Faults): Faults => ({
   evict: 0,
   deploys: [],
   writeThrows: 0,
+  writeRefused: 0,
   writeLost: 0,
   writeUnanswered: 0,
   alarmDelayed: 0,
@@ -97,6 +101,7 @@ export const calm = (faults: Faults): Faults => ({
   answerLate: 0,
   neverAnswers: 0,
   callThrows: 0,
+  meddling: 0,
   outages: [],
   pauses: [],
   socketDrops: 0,
@@ -132,12 +137,13 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     evict: rate(0.5),
     deploys: drawTimes(draw, lastsMs, 3),
     writeThrows: rate(0.1),
+    writeRefused: rate(0.2),
     writeLost: rate(0.1),
     writeUnanswered: rate(0.1),
     alarmDelayed: rate(0.5),
     alarmDelayMaxMs: Math.round(between(draw, SECOND, 5 * MINUTE)),
     alarmDoubled: rate(0.4),
-    alarmLost: rate(0.05),
+    alarmLost: rate(0.3),
     skewMaxMs: chance(draw, half) ? 0 : Math.round(10 ** between(draw, 1, 4.5)),
     callFailsBefore: rate(0.5),
     callFailsAfter: rate(0.5),
@@ -146,6 +152,7 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     answerLate: rate(0.3),
     neverAnswers: rate(0.2),
     callThrows: rate(0.1),
+    meddling: rate(0.5),
     fencing: chance(draw, half),
     outages: [
       ...PROVIDERS.flatMap((what) => drawOutages(draw, what, lastsMs, 0.15, 60 * MINUTE)),

@@ -33,6 +33,14 @@ const ID_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 /** A client gives up asking after so many answers that did not come. */
 const MAX_TRIES = 8;
 
+/** Somebody tries stolen cards: this long they come in, and most orders of the world are among them. */
+const WAVE_MS = 10 * SECOND;
+
+const paidWith = (token: string, order: PlacedOrder): PlacedOrder => {
+  const { orderId: _, tenant: __, requestDigest: ___, total: ____, ...body } = { ...order, payment: { token } };
+  return { ...order, payment: { token }, requestDigest: JSON.stringify(body) };
+};
+
 /** In which shares orders are special. */
 const KINDS: readonly (readonly [share: number, change: (order: PlaceOrder) => PlaceOrder])[] = [
   [0.06, (order) => ({ ...order, payment: { token: MAGIC.declined } })],
@@ -75,10 +83,15 @@ export class People {
   begin(orders: number, lastsMs: number, deadLetter: (orderId: string) => void): void {
     const draw = this.#draw;
     const impatience = between(draw, 0, 0.8);
+    const wave = chance(draw, 0.25)
+      ? { at: whole(draw, 0, lastsMs), token: chance(draw, 0.5) ? MAGIC.declined : MAGIC.unreadableToken }
+      : null;
     for (let index = 0; index < orders; index++) {
       const orderId = this.#newId();
-      const order = this.#newOrder(orderId, index, 1);
-      const at = Math.floor(draw() ** 2 * lastsMs);
+      const inWave = wave !== null && chance(draw, 0.7);
+      const drawn = this.#newOrder(orderId, index, 1);
+      const order = inWave ? paidWith(wave.token, drawn) : drawn;
+      const at = inWave ? wave.at + whole(draw, 0, WAVE_MS) : Math.floor(draw() ** 2 * lastsMs);
       this.#at(at, () => this.#submit(order));
       while (chance(draw, 0.3)) this.#at(at + whole(draw, 0, lastsMs), () => this.#submit(order));
       if (chance(draw, 0.15)) {
@@ -103,13 +116,35 @@ export class People {
    * @param correctingAll corrects whatever is parked, because trying again has not helped
    */
   async lookAfterParked({ held, correctingAll }: { held: boolean; correctingAll: boolean }): Promise<void> {
-    for (const { status, order, cause } of this.#actors.states()) {
+    for (const { status, order, cause, ending } of this.#actors.states()) {
       if (status === "held" && held)
         await this.#command(order.orderId, { type: chance(this.#draw, 0.7) ? "ApproveOrder" : "RejectOrder", by: "ada" });
       if (status !== "quarantined") continue;
+      if (!correctingAll && ending !== null && chance(this.#draw, 0.5)) {
+        await this.#command(order.orderId, { type: "CancelOrder", by: "ada" });
+        continue;
+      }
       if (correctingAll || cause?.class === "poison" || cause?.class === "refused")
         await this.#command(order.orderId, { type: "CorrectOrder", by: "ada", reason: "cannot be read", changes: CORRECTION });
       await this.#command(order.orderId, { type: "RedriveOrder", by: "ada" });
+    }
+  }
+
+  /** Somebody acts just when an order is busy with something else. */
+  meddle(orderId: string): void {
+    const wanted = this.#drawCommand();
+    if (wanted !== "dead letter") void this.#command(orderId, wanted);
+  }
+
+  /** Long after all faults the kitchen goes on, late or not, with some of the orders. @param lastsMs until when */
+  fulfil(lastsMs: number): void {
+    for (const { status, order } of this.#actors.states()) {
+      if ((status !== "confirmed" && status !== "in_fulfilment") || chance(this.#draw, 0.4)) continue;
+      this.#at(whole(this.#draw, 0, lastsMs), async () => {
+        const state = this.#actors.states().find(({ order: { orderId } }) => orderId === order.orderId);
+        const next = state && nextStage(trackOf(state), state.stage);
+        if (next) await this.#command(order.orderId, { type: "ReachStage", stage: next.name, by: "kitchen" });
+      });
     }
   }
 
@@ -130,7 +165,7 @@ export class People {
   async #command(orderId: string, command: OrderCommand): Promise<void> {
     const result = await this.#insist(() => this.#actors.request(orderId, command.type, (process) => process.command(command)));
     if (!result || result.refusal) return;
-    this.obeyed.push({ orderId, command: command.type, version: result.state.version });
+    this.obeyed.push({ orderId, command: command.type, version: result.state.version, status: result.state.status });
     this.#hint(result.state);
   }
 

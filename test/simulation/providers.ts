@@ -64,13 +64,15 @@ export class Wire {
     return new Promise((resolve) => {
       const noAnswer = loop.after(CALL_TIMEOUT_MS, () => this.#failed(call));
       const answer = (answer: ProviderAnswer) => {
-        if (!caller.isAlive()) return;
+        if (!caller.isAlive() || call.signal.aborted) return;
         noAnswer();
         if (answer.outcome === "failed" && (answer.failure === "transient" || answer.failure === "unknown")) this.#failed(call);
         loop.trace(order.orderId, `${step}#${attempt}: ${answer.outcome === "failed" ? answer.detail : answer.outcome}`);
         if (loop.now - startedAt >= CALL_TIMEOUT_MS) caller.safely(() => resolve(answer));
         else resolve(answer);
       };
+      // Who hangs up hears nothing any more. What was sent is on its way all the same.
+      call.signal.addEventListener("abort", () => resolve({ outcome: "failed", failure: "unknown", detail: "hung up" }));
       if (arrivesAfterMs === null) {
         if (failure) loop.after(answersAfterMs ?? REFUSED_MS, () => answer(failure));
         return;
@@ -79,7 +81,7 @@ export class Wire {
       loop.after(arrivesAfterMs, () => {
         this.inFlight--;
         // Without fences a request dies with its caller, or nobody could tell what it did after all was undone.
-        if (!faults.fencing && (!caller.isAlive() || call.signal.aborted)) return;
+        if (!faults.fencing && !caller.isAlive()) return;
         const settled = this.#settle(call);
         if (answersAfterMs === null) return;
         if (answersAfterMs <= arrivesAfterMs) answer(failure ?? settled);

@@ -1,4 +1,5 @@
 /** What a run of the simulator says: totals with proof that faults happened, one broken seed in full, the table of planted bugs. */
+import { table } from "../../scripts/figures.ts";
 import { OrderEvent } from "../../src/contract/events.ts";
 import { OrderStatus } from "../../src/contract/order.ts";
 import type { Mutation } from "./mutations.ts";
@@ -74,11 +75,11 @@ export function mutationTable(caught: readonly Caught[]): string {
   const rows = caught.map(({ mutation, seeds, report }) => {
     const violation = report?.violations[0];
     const verdict = violation
-      ? `law ${violation.law} | ${report.seed} | ${violation.evidence.split("\n")[0]?.replaceAll("|", "/").slice(0, 110)}`
-      : `**survives ${seeds} seeds** | |`;
-    return `| ${mutation.bug} | \`${mutation.file}\` | ${verdict} |`;
+      ? [`law ${violation.law}`, String(report.seed), violation.evidence.split("\n")[0]?.replaceAll("|", "/").slice(0, 110) ?? ""]
+      : [`**survives ${seeds} seeds**`, "", ""];
+    return [mutation.bug, `\`${mutation.file}\``, ...verdict];
   });
-  return ["| planted bug | in | caught by | at seed | as |", "| --- | --- | --- | --- | --- |", ...rows].join("\n");
+  return table(["planted bug", "in", "caught by", "at seed", "as"], rows);
 }
 
 function addAll(to: Map<string, number>, counts: Readonly<Record<string, number>>): void {

@@ -20,6 +20,7 @@ Usage: npm run simulate -- [flags]
   --seed N     run one seed and show what happened in it, should a law be broken
   --verbose    with --seed: show all that happened
   --mutate     plant known bugs, one at a time, and show which law catches each; --seeds is how long each is looked for
+  --bug NAME   with --mutate: plant only the bugs whose name contains this
   --help       print this
 
 Exit code: 0 when every law holds (with --mutate: when every planted bug is caught), 1 when not, 2 for flags that make no sense.`;
@@ -41,13 +42,14 @@ const Flags = z.object({
   seed: wholeNumber(0, MOST).optional(),
   verbose: z.boolean().default(false),
   mutate: z.boolean().default(false),
+  bug: z.string().default(""),
 });
 
 process.exitCode = await withFlags(process.argv.slice(2), Flags, USAGE, main);
 
 /** @returns the exit code */
-async function main({ seeds, start, seed, verbose, mutate: mutating }: z.output<typeof Flags>): Promise<number> {
-  if (mutating) return mutate(seeds ?? MUTATION_SEEDS);
+async function main({ seeds, start, seed, verbose, mutate: mutating, bug }: z.output<typeof Flags>): Promise<number> {
+  if (mutating) return mutate(seeds ?? MUTATION_SEEDS, bug);
   if (seed !== undefined) return replay(seed, verbose);
   return simulate(start, seeds ?? DEFAULT_SEEDS);
 }
@@ -88,9 +90,9 @@ async function replay(seed: number, verbose: boolean): Promise<number> {
 }
 
 /** Each bug in a process of its own, two at a time. */
-async function mutate(seeds: number): Promise<number> {
+async function mutate(seeds: number, named: string): Promise<number> {
   const caught: Caught[] = [];
-  const queue = [...MUTATIONS];
+  const queue = MUTATIONS.filter(({ name }) => name.includes(named));
   const next = async (): Promise<void> => {
     const mutation = queue.shift();
     if (!mutation) return;
@@ -107,7 +109,7 @@ async function mutate(seeds: number): Promise<number> {
   await Promise.all(Array.from({ length: PROCESSES }, next));
   caught.sort((a, b) => MUTATIONS.indexOf(a.mutation) - MUTATIONS.indexOf(b.mutation));
   console.log(mutationTable(caught));
-  return caught.every(({ report }) => report !== null) ? 0 : 1;
+  return caught.length > 0 && caught.every(({ report }) => report !== null) ? 0 : 1;
 }
 
 /** Resolves when the process has run all its seeds; rejects when it dies before. */

@@ -5,7 +5,7 @@
 
 import { LANES, Priority } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
-import type { OrderSummary, ProviderName } from "../../src/contract/order.ts";
+import type { OrderStatus, OrderSummary, ProviderName } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
 import { accountOf } from "../../src/domain/breaker.ts";
 import { summarize } from "../../src/domain/order.ts";
@@ -39,11 +39,15 @@ const HOUR = 60 * MINUTE;
 /** Once nothing fails any more, every order has come to a stand within this: the slowest of ten thousand seeds takes half of it. */
 const CALM_MS = HOUR;
 
-/** Longer than all budgets of the longest track, and than anybody may leave an order held. */
+/** Longer than the last stage that is reached in it, and than all budgets of the longest track from there on. */
 const LONG_MS = 14 * 24 * HOUR;
+const KITCHEN_MS = 3 * 24 * HOUR;
 
 /** How often persons look after what is parked before they despair. Each time may meet a further thing to correct. */
 const PERSON_ROUNDS = 6;
+
+/** What the history shows as being in one of these is looked at within minutes. */
+const SWEPT_SOON: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["accepted", "processing", "cancelling"]);
 
 const LOOK_EVERY_MS = 10 * SECOND;
 const SWEEP_EVERY_MS = 5 * MINUTE;
@@ -143,12 +147,18 @@ class World {
       publish: (change) => this.#changes.send(change).catch(() => {}),
       hint: (hint) => this.#hint(hint),
       deadLetter: (letter) => this.#deadLetters.send(letter),
-      historyVersion: (orderId) => this.#projections.versionOf(orderId),
+      historyVersion: (orderId) => {
+        if (context.happens("command while the history is asked", context.faults.meddling)) this.#people.meddle(orderId);
+        return this.#projections.versionOf(orderId);
+      },
       backlog: async (priority) => {
         if (context.happens("lane does not say", context.faults.hints.refused)) throw new Error("no metrics");
         return this.#lanes[priority].backlog;
       },
-      isKnown: (orderId, version) => this.#projections.history.get(orderId)?.version === version,
+      isSwept: (orderId, version) => {
+        const row = this.#projections.history.get(orderId);
+        return row !== undefined && (row.version === version || SWEPT_SOON.has(row.status));
+      },
     });
     const env = this.#env();
     const hintRetries = whole(draw, 2, 100);
@@ -223,6 +233,7 @@ class World {
       ]);
     if (this.#long && !broken()) {
       this.#sweepEveryMs = LONG_SWEEP_EVERY_MS;
+      this.#people.fulfil(KITCHEN_MS);
       // Nobody watches for weeks, which the hub's alarm would fill with events.
       for (const receiver of this.#projections.receivers) receiver.leave();
       await loop.run(loop.now + LONG_MS, broken);
@@ -339,6 +350,7 @@ class World {
       told: this.#people.told,
       obeyed: this.#people.obeyed,
       orders: this.#actors.states().map((state) => ({ ...summarize(state), lines: state.order.lines })),
+      overran: this.#actors.overran(),
       unrouted: new Set(this.#actors.states().flatMap(({ order, saga }) => (saga === BEFORE_ROUTING ? [order.orderId] : []))),
       effects: this.#ledger.effects,
       ledgers: EVERY_LEDGER,

@@ -4,6 +4,7 @@ import { expect, vi } from "vitest";
 import type { PlacedOrder } from "../../src/contract/events.ts";
 import type { Cause } from "../../src/contract/order.ts";
 import { Problem } from "../../src/contract/problems.ts";
+import type { PinnedProfile } from "../../src/contract/profile.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import type { Env } from "../../src/env.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
@@ -81,9 +82,9 @@ export async function stateOf(tenant: string, orderId: string): Promise<OrderSta
 let placements = 0;
 
 /** An order in its actor, without a hint: it stays accepted until somebody looks at it. */
-export async function placeOrder(tenant: string, changes: Partial<PlacedOrder> = {}): Promise<string> {
+export async function placeOrder(tenant: string, changes: Partial<PlacedOrder> = {}, profile?: PinnedProfile): Promise<string> {
   const orderId = await orderIdOf(tenant, `placed-${++placements}`);
-  await stubOf(orderId).place(placedOrder({ tenant, orderId, customer: {}, ...changes }));
+  await stubOf(orderId).place(placedOrder({ tenant, orderId, customer: {}, ...changes }), profile);
   return orderId;
 }
 

@@ -105,6 +105,9 @@ describe("A profile that changes", () => {
     down.clear();
     await stubOf(early).advance({ priority: "standard", attempt: 2 });
     await becomes("dora", early, "confirmed");
+    const read = async (orderId: string) => answerOf<OrderView>(call(`/v1/orders/${orderId}`, { key: await grant("dora") }));
+    expect(await read(early)).toMatchObject({ profileVersion: 1 });
+    expect(await read(late)).toMatchObject({ profileVersion: 2 });
     const hosts = (orderId: string) => [...new Set(callsFor(orderId).map(({ url }) => new URL(url).host))];
     expect(hosts(early)).toEqual(["old.dora.example"]);
     expect(hosts(late)).toEqual(["new.dora.example"]);
@@ -147,5 +150,6 @@ describe("An order of a tenant without a profile", () => {
     const orderId = await accepted("gwen", "default-1");
     const journal = await stubOf(orderId).events("gwen");
     expect(JSON.stringify(journal)).not.toContain('"profile"');
+    expect(await answerOf(call(`/v1/orders/${orderId}`, { key: await grant("gwen") }))).toMatchObject({ profileVersion: 0 });
   });
 });

@@ -1,4 +1,4 @@
-/** Commands to one order. Each may be repeated, since one that already took effect changes nothing. */
+/** Commands to one order. All may be repeated; what a repeat does stands in each one's contract. */
 import { z } from "zod";
 import { Address, Customer, Payment } from "../../contract/order.ts";
 import { Reason, text } from "../../contract/primitives.ts";
@@ -11,6 +11,7 @@ import { refused, respond } from "../problem.ts";
 import { commandReceiptOf, viewerOf, viewOf } from "../views.ts";
 import { actor, byId, hintOf, NO_ORDER } from "./shared.ts";
 
+/** The routes `POST /v1/orders/{id}/<command>`. */
 export const commands = router();
 
 const Explained = z.strictObject({ reason: Reason.optional() });
@@ -46,6 +47,7 @@ command(
       .refine((changes) => Object.keys(changes).length > 0, "must change something"),
   }),
   (by, { reason, changes }) => ({ type: "CorrectOrder", by, reason, changes }),
+  "May be repeated. Every call is journaled, even one that changes nothing, so that no answer tells whether a guess at the order was right.",
 );
 command("redrive", "ops", "Try a quarantined order again; what is done stays done", Explained, (by, { reason }) => ({
   type: "RedriveOrder",
@@ -53,20 +55,25 @@ command("redrive", "ops", "Try a quarantined order again; what is done stays don
   reason,
 }));
 
-/** `POST /{id}/<name>`: a command. */
+/**
+ * Registers a command as `POST /{id}/<name>`.
+ * @param toCommand is given the name of the caller's key
+ * @param repeated what a repeat does, for the document
+ */
 function command<Body extends z.ZodType>(
   name: string,
   scope: "orders:write" | "ops",
   summary: string,
   schema: Body,
   toCommand: (by: string, body: z.infer<Body>) => OrderCommand,
+  repeated = "Idempotent: repeating it changes nothing.",
 ): void {
   const contract = route(scope, {
     method: "post",
-    // Typed as one path of this form, since the form is all that the handler needs to know.
+    // The type system is told one path of this form, because the handler only needs to know that there is an `id`.
     path: `/{id}/${name}` as "/{id}/command",
     summary,
-    description: "Idempotent: repeating it changes nothing. Answers the order to keys with `orders:read`, and a receipt to all others.",
+    description: `${repeated} Answers the order to keys with \`orders:read\`, and a receipt to all others.`,
     tags: ["orders"],
     request: { params: byId, body: body(schema) },
     responses: { 200: json(z.union([OrderView, CommandReceipt]), "The order after the command."), ...errors(400, 404, 409, 413, 415, 422) },

@@ -4,6 +4,7 @@ import { commands } from "./commands.ts";
 import { reading } from "./read.ts";
 import { submission } from "./submit.ts";
 
+/** The routes below `/v1/orders`. */
 export const orders = router();
 
 orders.route("/", submission);

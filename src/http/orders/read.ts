@@ -1,4 +1,7 @@
-/** Reading orders. One order comes from its actor, strongly consistent; the list is history and trails by seconds. */
+/**
+ * Reading orders. A single order comes from its actor and is strongly consistent. The list comes from the history, which
+ * trails by seconds.
+ */
 import { z } from "zod";
 import { OrderStatus, Priority } from "../../contract/order.ts";
 import { Cursor, text } from "../../contract/primitives.ts";
@@ -11,6 +14,7 @@ import { orNull, RETRY, respond } from "../problem.ts";
 import { diagnosisOf, listItemOf, timelineOf, viewerOf, viewOf } from "../views.ts";
 import { actor, byId, NO_ORDER } from "./shared.ts";
 
+/** The routes that read orders. */
 export const reading = router();
 
 reading.openapi(

@@ -1,4 +1,7 @@
-/** Submitting orders, one or a batch. Both answer once the order is durable; its hint is sent after the answer. */
+/**
+ * Submitting orders, one or a batch. The answer leaves once the orders are durable (write-ahead); their hints are sent
+ * after it.
+ */
 
 import { z } from "zod";
 import type { Placement } from "../../actors/addresses.ts";
@@ -26,6 +29,7 @@ const replayedHeader = z.object({
   "idempotency-replayed": z.string().optional().meta({ description: "`true` when the order existed already." }),
 });
 
+/** The routes that submit orders. */
 export const submission = router();
 
 submission.openapi(
@@ -93,13 +97,16 @@ const keyReused = problem(
   "this Idempotency-Key belongs to an order with another body; use a key of its own for each order",
 );
 
-/** What became of a submission, or why its tenant's profile does not let it in. */
+/** The outcome of a submission, or the problem when the tenant's profile does not admit the order. */
 type Placed = { readonly order: Submitted; readonly placement: Placement } | { readonly problem: ProblemOf<422 | 503> };
 
-/** An order whose track its tenant's profile has yet to name. */
+/** An order before the tenant's profile has chosen its track. */
 type Submitted = Omit<PlacedOrder, "track">;
 
-/** @param profile that new orders of the tenant are placed under; null when nobody can tell */
+/**
+ * Places the order under the profile, or recognises it as a repeat.
+ * @param profile null when it cannot be read just now
+ */
 async function place(c: Call, profile: VersionedProfile | null, idempotencyKey: string, submitted: PlaceOrder): Promise<Placed> {
   const { trace } = c.var;
   const { tenant } = c.var.caller;
@@ -109,13 +116,13 @@ async function place(c: Call, profile: VersionedProfile | null, idempotencyKey: 
   if (admitted && "track" in admitted) {
     return { order, placement: await actor(c, orderId).place({ ...order, track: admitted.track }, admitted.profile) };
   }
-  // A repeat is answered as the order was, whatever its tenant allows by now.
+  // A repeat gets the answer of its order, whatever the profile allows by now.
   const known = await actor(c, orderId).recognise(requestDigest);
   if (known) return { order, placement: known };
   return { problem: admitted ? invalidFields(admitted.errors) : profileUnknown };
 }
 
-/** The problem with its pointers below where the order stands in a batch. */
+/** The same problem with its pointers moved below `prefix`. */
 const below = (problem: Problem, prefix: string): Problem =>
   problem.errors ? invalidFields(problem.errors.map(({ pointer, detail }) => ({ pointer: `${prefix}${pointer}`, detail }))) : problem;
 

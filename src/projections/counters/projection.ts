@@ -38,7 +38,7 @@ export function countersProjection(actors: CounterActors): Projection {
     const reports = answers.filter((report) => report !== null);
     if (reports.length === 0) return [];
     try {
-      await within(COUNTING_DEADLINE_MS, "merging counters", actors.hub(tenant).merge(reports));
+      await within(COUNTING_DEADLINE_MS, "merging counters", () => actors.hub(tenant).merge(reports));
     } catch (error) {
       log.error("events.failed", { projection: "counters", tenant, orders: orders.length, error: excerpt(error) });
       return [];
@@ -48,7 +48,7 @@ export function countersProjection(actors: CounterActors): Projection {
 
   async function countShard(tenant: string, shard: number, orders: OrderSummary[]): Promise<ShardReport | null> {
     try {
-      const counted = actors.shard(tenant, shard).apply(orders);
+      const counted = () => actors.shard(tenant, shard).apply(orders);
       return { shard, ...(await within(COUNTING_DEADLINE_MS, "counting", counted)) };
     } catch (error) {
       log.error("events.failed", { projection: "counters", tenant, shard, orders: orders.length, error: excerpt(error) });

@@ -81,7 +81,9 @@ export interface Parked {
 
 /** The parked orders, grouped by cause. Reads one index entry per parked order. Rejects when D1 fails or stalls. */
 export async function parkedGroups(d1: D1Database, tenant: string): Promise<Parked> {
-  const { results } = await within(QUERY_DEADLINE_MS, "grouping the quarantine in D1", d1.prepare(ATTENTION_SQL.groups).bind(tenant).all());
+  const { results } = await within(QUERY_DEADLINE_MS, "grouping the quarantine in D1", () =>
+    d1.prepare(ATTENTION_SQL.groups).bind(tenant).all(),
+  );
   const rows = z.array(GroupRow).parse(results);
   const { total = 0, groups = 0 } = rows[0] ?? {};
   return {
@@ -106,7 +108,7 @@ export interface ParkedOrder {
  */
 export async function parkedOrders(d1: D1Database, tenant: string, filter: QuarantineFilter, limit: number): Promise<ParkedOrder[]> {
   const statement = parkedStatement(d1, tenant, filter, limit);
-  const { results } = await within(QUERY_DEADLINE_MS, "reading the quarantine from D1", statement.all());
+  const { results } = await within(QUERY_DEADLINE_MS, "reading the quarantine from D1", () => statement.all());
   return z
     .array(ParkedRow)
     .parse(results)
@@ -147,10 +149,8 @@ export interface Waiting {
 
 /** The orders that wait for a person for one reason other than being parked. Rejects when D1 fails or stalls. */
 export async function waitingFor(d1: D1Database, tenant: string, attention: Exclude<Attention, "quarantined">): Promise<Waiting> {
-  const asked = d1.batch<unknown>([
-    d1.prepare(ATTENTION_SQL.count).bind(tenant, attention),
-    d1.prepare(ATTENTION_SQL.oldest).bind(tenant, attention),
-  ]);
+  const asked = () =>
+    d1.batch<unknown>([d1.prepare(ATTENTION_SQL.count).bind(tenant, attention), d1.prepare(ATTENTION_SQL.oldest).bind(tenant, attention)]);
   const [counted, oldest] = await within(QUERY_DEADLINE_MS, "reading what waits from D1", asked);
   const count = z.array(z.object({ orders: z.int() })).parse(counted?.results)[0]?.orders ?? 0;
   const rows = z.array(OldestRow).parse(oldest?.results);
@@ -162,6 +162,6 @@ export type DeadLetterCount = z.infer<typeof DeadLettersRow>;
 
 /** Counts the dead letters received since a time in milliseconds. Rejects when D1 fails or stalls. */
 export async function deadLettersSince(d1: D1Database, since: number): Promise<DeadLetterCount> {
-  const asked = d1.prepare(ATTENTION_SQL.deadLetters).bind(since).first();
+  const asked = () => d1.prepare(ATTENTION_SQL.deadLetters).bind(since).first();
   return DeadLettersRow.parse(await within(QUERY_DEADLINE_MS, "counting dead letters in D1", asked));
 }

@@ -34,7 +34,7 @@ export async function auditPage(
   after: Position | null,
   limit: number,
 ): Promise<HistoryRow[]> {
-  return within(AUDIT_DEADLINE_MS, "reading history for an audit", auditQuery(d1, tenant, period, after, limit).all());
+  return within(AUDIT_DEADLINE_MS, "reading history for an audit", () => auditQuery(d1, tenant, period, after, limit).all());
 }
 
 /** Exported for the test that asks SQLite's planner about it. */
@@ -57,13 +57,13 @@ export function auditQuery(
 
 /** How many orders of a tenant the history has. It reads one index entry per order, which is too much for a request of a client. */
 export async function countOrdersOf(d1: D1Database, tenant: string): Promise<number> {
-  const counted = await within(AUDIT_DEADLINE_MS, "counting history", d1.prepare(AUDIT_SQL.count).bind(tenant).first());
+  const counted = await within(AUDIT_DEADLINE_MS, "counting history", () => d1.prepare(AUDIT_SQL.count).bind(tenant).first());
   return z.object({ orders: z.int() }).parse(counted).orders;
 }
 
 /** The orders that have no row in the history. */
 export async function missingOrders(d1: D1Database, orderIds: readonly string[]): Promise<string[]> {
-  const asked = d1.prepare(AUDIT_SQL.missing).bind(JSON.stringify(orderIds)).all();
+  const asked = () => d1.prepare(AUDIT_SQL.missing).bind(JSON.stringify(orderIds)).all();
   const { results } = await within(AUDIT_DEADLINE_MS, "looking for missing rows", asked);
   return z
     .array(z.object({ order_id: OrderId }))
@@ -87,5 +87,5 @@ export async function repairHistory(d1: D1Database, rows: readonly JournaledOrde
         setWhere: sql`excluded.version >= ${table.version} OR ${table.version} = ${seen}`,
       }),
   );
-  if (first) await within(AUDIT_DEADLINE_MS, "repairing history", db.batch([first, ...rest]));
+  if (first) await within(AUDIT_DEADLINE_MS, "repairing history", () => db.batch([first, ...rest]));
 }

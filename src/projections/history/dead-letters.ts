@@ -24,9 +24,7 @@ export interface UnreadableMessage {
 /** Records the message idempotently, under the queue's id. Rejects when D1 fails or stalls, and may then be called again. */
 export async function recordDeadLetter(d1: D1Database, message: UnreadableMessage): Promise<void> {
   const row = { ...message, body: bodyExcerpt(message.body) };
-  await within(
-    RECORDING_DEADLINE_MS,
-    "recording a dead letter in D1",
+  await within(RECORDING_DEADLINE_MS, "recording a dead letter in D1", () =>
     drizzle(d1).insert(deadLetters).values(row).onConflictDoNothing().run(),
   );
 }

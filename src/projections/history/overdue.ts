@@ -41,7 +41,7 @@ export const OVERDUE_SQL = {
 
 /** The tenants that have an order in the history, at most `limit`, sorted by name. */
 export async function tenantsOf(d1: D1Database, limit: number): Promise<string[]> {
-  const { results } = await within(QUERY_DEADLINE_MS, "listing tenants from D1", d1.prepare(OVERDUE_SQL.tenants).bind(limit).all());
+  const { results } = await within(QUERY_DEADLINE_MS, "listing tenants from D1", () => d1.prepare(OVERDUE_SQL.tenants).bind(limit).all());
   return z
     .array(z.object({ tenant: Tenant }))
     .parse(results)
@@ -78,7 +78,7 @@ export async function overdueOrders(
   const statements = ranges.map(({ status, track, from, to, unchangedSince }) =>
     d1.prepare(OVERDUE_SQL.overdue).bind(tenant, status, from, to, unchangedSince, track, limitPerRange),
   );
-  const answers = await within(QUERY_DEADLINE_MS, "looking for overdue orders in D1", d1.batch(statements));
+  const answers = await within(QUERY_DEADLINE_MS, "looking for overdue orders in D1", () => d1.batch(statements));
   const found = answers.flatMap(({ results }) =>
     z
       .array(Row)

@@ -49,7 +49,7 @@ async function writeHistory(
   const db = drizzle(HISTORY);
   const [first, ...rest] = chunksOf(ORDERS_PER_STATEMENT, orders).map((rows) => upsert(db, rows));
   if (first === undefined) return 0;
-  const results = await within(PROJECTION_DEADLINE_MS, "projecting into D1", db.batch([first, ...rest]));
+  const results = await within(PROJECTION_DEADLINE_MS, "projecting into D1", () => db.batch([first, ...rest]));
   const sumOf = (unit: "rows_read" | "rows_written") => results.reduce((sum, { meta }) => sum + meta[unit], 0);
   const meter = new Meter("D1", variables);
   meter.add({ rowsRead: sumOf("rows_read"), rowsWritten: sumOf("rows_written") });

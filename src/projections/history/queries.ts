@@ -60,9 +60,7 @@ export async function listOrders(
   if (after?.outcome === "refused") return { outcome: "refused", refusal: { reason: after.reason, detail: CURSOR_REFUSALS[after.reason] } };
   const size = Math.min(limit, MAX_PAGE_SIZE);
   // One more than asked for tells whether there is a next page without a count.
-  const rows = await within(
-    LIST_DEADLINE_MS,
-    "listing orders from D1",
+  const rows = await within(LIST_DEADLINE_MS, "listing orders from D1", () =>
     pageQuery(d1, tenant, filter, after?.position ?? null, size + 1).all(),
   );
   const page = rows.slice(0, size).map((row) => OrderSummary.parse(row));
@@ -78,7 +76,7 @@ export async function listOrders(
 /** The version that the history has of an order, null when it has none. Rejects when D1 fails or takes over two seconds. */
 export async function historyVersion(d1: D1Database, orderId: string): Promise<number | null> {
   const query = drizzle(d1).select({ version: orders.version }).from(orders).where(eq(orders.orderId, orderId));
-  const row = await within(VERSION_DEADLINE_MS, "reading a version from D1", query.get());
+  const row = await within(VERSION_DEADLINE_MS, "reading a version from D1", () => query.get());
   return row?.version ?? null;
 }
 

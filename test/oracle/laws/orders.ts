@@ -1,6 +1,6 @@
 /** Laws 1 and 5: what was acknowledged is kept, and no order is stuck where nobody knows of it. */
 import type { Attention, OrderStatus } from "../../../src/contract/order.ts";
-import { type Evidence, standsStill, type Told, type Violation } from "../evidence.ts";
+import { type Evidence, KEPT, standsStill, type Told, type Violation } from "../evidence.ts";
 
 /** Law 1: whatever was answered with 202 exists, once, and is what was acknowledged. */
 export function lostOrders({ told = [], orders }: Evidence): Violation[] {
@@ -41,11 +41,13 @@ export function stuckOrders({ orders }: Evidence): Violation[] {
 /** Law 1, for commands. */
 export function forgottenCommands({ obeyed = [], orders }: Evidence): Violation[] {
   const byId = new Map(orders.map((order) => [order.orderId, order]));
-  return obeyed.flatMap(({ orderId, command, version: shown }): Violation[] => {
+  return obeyed.flatMap(({ orderId, command, version: shown, status: answered }): Violation[] => {
     const order = byId.get(orderId);
     const forgotten = (evidence: string): Violation[] => [{ law: 1, subject: orderId, evidence }];
     if (!order) return forgotten(`it obeyed ${command} and does not exist`);
     const { status, priority, version } = order;
+    if (command === "CancelOrder" && answered !== undefined && answered !== "cancelling" && answered !== "cancelled")
+      return forgotten(`it was cancelled and stayed ${answered}`);
     if (command === "CancelOrder" && status !== "cancelled" && status !== "quarantined")
       return forgotten(`it was cancelled and is ${status}`);
     if (command === "ExpediteOrder" && priority !== "expedited") return forgotten(`it was expedited and is ${priority}`);
@@ -53,6 +55,20 @@ export function forgottenCommands({ obeyed = [], orders }: Evidence): Violation[
     return version < shown ? forgotten(`it obeyed ${command} at version ${shown} and is at version ${version}`) : [];
   });
 }
+
+/** Law 5: nobody is sent to look at what is over. An order on its way shows no reason, and a stage that was left is not late. */
+export function wrongReasons({ orders, overran }: Evidence): Violation[] {
+  return orders.flatMap(({ orderId, status, reason, attention }): Violation[] => {
+    const wrong = (evidence: string): Violation[] => [{ law: 5, subject: orderId, evidence: `it is ${status}, ${evidence}` }];
+    if (KEPT.has(status) && (reason ?? null) !== null) return wrong(`and shows "${reason}", which is over`);
+    const isLate = attention === "stage_overran";
+    if (overran === undefined || attention === undefined || isLate === (overran.has(orderId) && !ENDED.has(status))) return [];
+    return wrong(isLate ? "and is called late for a stage that it has left" : "its stage took too long, and nobody is told");
+  });
+}
+
+/** In these no stage is waited for, whatever its journal says of an earlier one. */
+const ENDED: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["completed", "cancelled", "failed", "cancelling", "held", "quarantined"]);
 
 /** Law 1 once persons have done what they can: nothing is parked any more. */
 export function stillParked({ orders }: Evidence, lookedAfter: readonly OrderStatus[]): Violation[] {
