@@ -119,6 +119,17 @@ describe("An order's way through the stock", () => {
     expect(await stub.reserve("o1", 4)).toMatchObject({ refusal: { reason: "released" } });
   });
 
+  it("gives back what is withdrawn, for good, unless it was sold meanwhile", async () => {
+    const stub = await stocked(10);
+    await stub.reserve("held", 4);
+    await stub.reserve("sold", 3);
+    await stub.commit("sold");
+    for (const order of ["held", "sold"]) expect(await stub.withdraw(order)).toEqual({ outcome: "done" });
+    expect(await stub.stock()).toEqual({ onHand: 7, available: 7, reserved: 0 });
+    expect(await stub.reservationOf("sold")).toEqual({ quantity: 3, status: "committed" });
+    expect(await stub.reserve("held", 4)).toMatchObject({ refusal: { reason: "released" } });
+  });
+
   it("names the SKU, slashes and spaces included, when it refuses", async () => {
     const stub = await stocked(1);
     const answer = await stub.reserve("o1", 2);

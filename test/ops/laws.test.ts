@@ -64,6 +64,29 @@ describe("Law 2", () => {
     ]);
   });
 
+  it("takes what a ledger tells of amounts at its word, and an amount that it does not tell for the order's total", () => {
+    expect(judgeProvider(kept, "payment", [effect("authorize"), effect("capture")])).toEqual([]);
+    for (const captured of [3563, 3565]) {
+      expect(judgeProvider(kept, "payment", [effect("capture", captured)])).toMatchObject([
+        { law: 2, expected: { owed: 3564 }, found: { captured, refunded: 0 } },
+      ]);
+    }
+    expect(judgeProvider(undone, "payment", [effect("capture", 3564), effect("refund", 3565)])).toMatchObject([
+      { law: 2, found: { captured: 3564, refunded: 3565 } },
+    ]);
+  });
+
+  it("holds for an order on its track and at its end as for one that was confirmed", () => {
+    const reached: OrderEvent = { type: "StageReached", stage: "picking", by: "shop" };
+    const onItsWay = stateAfter(...confirmed(), [reached]);
+    const delivered = stateAfter(...confirmed(), [reached, { type: "OrderCompleted" }]);
+    expect([onItsWay.status, delivered.status]).toEqual(["in_fulfilment", "completed"]);
+    for (const state of [onItsWay, delivered]) {
+      expect(judgeProvider(state, "payment", [effect("capture", 3564)])).toEqual([]);
+      expect(judgeProvider(state, "payment", [])).toMatchObject([{ law: 2, expected: { owed: 3564 } }]);
+    }
+  });
+
   it("is broken by any effect that was had twice", () => {
     expect(judgeProvider(kept, "fulfilment", [effect("route"), effect("route")])).toMatchObject([
       { law: 2, subject: "fulfilment", what: "the fulfilment provider did route 2 times" },
