@@ -103,7 +103,7 @@ export class OrderRecord {
   /** Arms the alarm when none is armed or it is armed too late. One that goes off early only looks and re-arms. */
   armFor(wanted: number): void {
     const at = Math.max(wanted, this.#ports.clock.now() + MIN_SLEEP_MS);
-    if (this.#armedAt !== null && this.#armedAt <= at) return;
+    if (this.#armedAt !== null && this.#armedAt <= at && !this.#isOverdue(this.#armedAt)) return;
     this.#ports.store.arm(at);
     this.#armedAt = at;
   }
@@ -119,7 +119,12 @@ export class OrderRecord {
    */
   lacksAlarm(armedAt: number | null): boolean {
     const mustWake = wakeAt(this.state, this.lane, { settleAt: "never", waitAt: null }) !== null;
-    return mustWake && (armedAt === null || armedAt < this.#ports.clock.now() - ALARM_OVERDUE_MS);
+    return mustWake && (armedAt === null || this.#isOverdue(armedAt));
+  }
+
+  /** An alarm so late will never go off: the platform has lost it. */
+  #isOverdue(armedAt: number): boolean {
+    return armedAt < this.#ports.clock.now() - ALARM_OVERDUE_MS;
   }
 
   log(level: "info" | "warn" | "error", event: LogEvent, fields: LogFields): void {

@@ -46,6 +46,7 @@ class Attacked {
       historyVersion: async (orderId) => this.#actors.states().find(({ order }) => order.orderId === orderId)?.version ?? null,
       backlog: async () => ({ messages: 0, ageMs: 0 }),
       isSwept: () => false,
+      writeRefused: () => {},
     });
   }
 

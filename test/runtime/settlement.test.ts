@@ -62,6 +62,25 @@ describe("An order that asks whether its projections have caught up", () => {
   });
 });
 
+describe("A commit", () => {
+  it("arms the alarm anew when the one that it would rely on is long overdue, and was lost", async () => {
+    const world = await confirmedWorld();
+    const armedAt = Number(world.alarmAt);
+    world.alarmAt = null;
+    world.now = armedAt + MINUTE + 1;
+    world.process.command({ type: "ReachStage", stage: "picking", by: "ada" });
+    expect(world.alarmAt).toBeGreaterThan(world.now);
+  });
+
+  it("relies on an alarm that is only a little late", async () => {
+    const world = await confirmedWorld();
+    const armedAt = Number(world.alarmAt);
+    world.now = armedAt + MINUTE;
+    world.process.command({ type: "ReachStage", stage: "picking", by: "ada" });
+    expect(world.alarmAt).toBe(armedAt);
+  });
+});
+
 describe("A look from outside", () => {
   it("publishes again what the history does not show, once it has had the time to", async () => {
     const world = await confirmedWorld();

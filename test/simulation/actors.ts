@@ -31,6 +31,8 @@ export interface Surroundings {
   deadLetter(letter: DeadLetter): Promise<void>;
   historyVersion(orderId: string): Promise<number | null>;
   backlog(priority: Priority): Promise<Backlog>;
+  /** A write was refused; its process lives on. */
+  writeRefused(orderId: string): void;
   /** Whether an order without an alarm is found by the history: it shows this version, or one that is to move on soon. */
   isSwept(orderId: string, version: number): boolean;
 }
@@ -324,7 +326,10 @@ export class Actors {
       this.#doom(incarnation, () => {});
       throw new WriteFailed("SQLITE_IOERR");
     }
-    if (happens("write refused", faults.writeRefused)) throw new WriteFailed("SQLITE_FULL");
+    if (happens("write refused", faults.writeRefused)) {
+      this.#around.writeRefused(actor.orderId);
+      throw new WriteFailed("SQLITE_FULL");
+    }
     const { alarm } = actor;
     const length = actor.journal.length;
     if (happens("write rolled back", faults.writeLost)) this.#doom(incarnation, () => this.#rollback(actor, length, alarm?.at ?? null));

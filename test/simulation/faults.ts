@@ -65,7 +65,7 @@ export interface Faults {
   readonly answerLate: number;
   readonly neverAnswers: number;
   readonly callThrows: number;
-  /** Somebody commands an order while it asks the history whether that has caught up. */
+  /** Somebody commands an order while it asks the history whether that has caught up, or cancels it when a write was refused. */
   readonly meddling: number;
   /** Whether providers refuse a do that arrives after its undo. Those that do not only do late what they still can tell of. */
   readonly fencing: boolean;
@@ -137,7 +137,7 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     evict: rate(0.5),
     deploys: drawTimes(draw, lastsMs, 3),
     writeThrows: rate(0.1),
-    writeRefused: rate(0.2),
+    writeRefused: rate(0.5),
     writeLost: rate(0.1),
     writeUnanswered: rate(0.1),
     alarmDelayed: rate(0.5),
@@ -147,7 +147,7 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     skewMaxMs: chance(draw, half) ? 0 : Math.round(10 ** between(draw, 1, 4.5)),
     callFailsBefore: rate(0.5),
     callFailsAfter: rate(0.5),
-    effectLate: rate(0.6),
+    effectLate: rate(0.9),
     effectLateMaxMs: Math.round(between(draw, 11 * SECOND, 10 * MINUTE)),
     answerLate: rate(0.3),
     neverAnswers: rate(0.2),

@@ -26,8 +26,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "no-attempt-check",
     bug: "an answer to an attempt that was given up counts as the current one's",
     file: "domain/decide.ts",
-    snippet: "current === undefined || current.attempt !== attempt || undoBegunOf",
-    planted: "current === undefined || undoBegunOf",
+    snippet: "current === undefined || current.attempt !== attempt || undoBegunOf(state, step) !== null;",
+    planted: "current === undefined;",
   },
   {
     name: "answer-after-undo-counts",
@@ -397,8 +397,15 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "overdue-alarm-counts",
     bug: "an alarm that is long overdue counts as armed",
     file: "runtime/order-record.ts",
-    snippet: "(armedAt === null || armedAt < this.#ports.clock.now() - ALARM_OVERDUE_MS)",
+    snippet: "(armedAt === null || this.#isOverdue(armedAt))",
     planted: "armedAt === null",
+  },
+  {
+    name: "overdue-alarm-relied-on",
+    bug: "a commit relies on an alarm that is long overdue",
+    file: "runtime/order-record.ts",
+    snippet: " && !this.#isOverdue(this.#armedAt)",
+    planted: "",
   },
   {
     name: "lost-alarm-not-restored",

@@ -137,6 +137,11 @@ export class People {
     else if (wanted !== "dead letter") void this.#command(orderId, wanted);
   }
 
+  /** Somebody has had enough. */
+  cancel(orderId: string): void {
+    void this.#command(orderId, { type: "CancelOrder", by: "ada" });
+  }
+
   /** Long after all faults the kitchen goes on, late or not, with some of the orders. @param lastsMs until when */
   fulfil(lastsMs: number): void {
     for (const { status, order } of this.#actors.states()) {

@@ -52,6 +52,11 @@ export class SimulatedQueue<Body> {
     return this.#messages.size;
   }
 
+  /** Whether a message like this was sent and not acknowledged. */
+  holds(wanted: (body: Body) => boolean): boolean {
+    return [...this.#messages].some(({ body }) => wanted(body));
+  }
+
   get backlog(): Backlog {
     let { now: oldest } = this.#context.loop;
     for (const { sentAt } of this.#messages) oldest = Math.min(oldest, sentAt);

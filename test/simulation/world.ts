@@ -158,9 +158,13 @@ class World {
         if (context.happens("lane does not say", context.faults.hints.refused)) throw new Error("no metrics");
         return this.#lanes[priority].backlog;
       },
+      writeRefused: (orderId) => {
+        if (context.happens("cancelled after a refused write", context.faults.meddling)) this.#people.cancel(orderId);
+      },
       isSwept: (orderId, version) => {
         const row = this.#projections.history.get(orderId);
-        return row !== undefined && (row.version === version || SWEPT_SOON.has(row.status));
+        const mayChange = () => this.#changes.holds(({ order }) => order.orderId === orderId);
+        return row !== undefined && (row.version === version || (SWEPT_SOON.has(row.status) && !mayChange()));
       },
     });
     const env = this.#env();
