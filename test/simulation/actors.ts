@@ -167,6 +167,15 @@ export class Actors {
     }
   }
 
+  /** The platform loses alarms, as far as the sweep of the history will find their orders. @param share of the alarms that are armed */
+  loseAlarms(share: number): void {
+    for (const actor of this.#actors.values()) {
+      const { orderId, state, alarm, incarnation } = actor;
+      if (state === null || alarm === null || (incarnation?.busy ?? 0) > 0 || !this.#around.isSwept(orderId, state.version)) continue;
+      if (this.#context.happens("alarm lost long after", share)) this.#loseAlarm(actor);
+    }
+  }
+
   deploy(): void {
     this.#context.count("deploy restarts all actors");
     for (const { incarnation } of this.#actors.values()) if (incarnation && !incarnation.actor.alarmLost) this.#kill(incarnation);
@@ -397,15 +406,19 @@ export class Actors {
     this.#touched.add(actor);
     // The net below the alarms is the sweep of the history, so an alarm is lost only of an order that the sweep will find.
     const isCaught = actor.state !== null && this.#around.isSwept(actor.orderId, actor.state.version);
-    if (isCaught && context.happens("alarm lost", alarmLost)) {
-      // It is gone, or it stands there, overdue, and is never fired.
-      if (context.draw() < 0.5) actor.alarm = { at: context.loop.now, cancel: () => {} };
-      actor.alarmLost = true;
-      context.loop.trace(actor.orderId, "alarm is lost");
-      return;
-    }
+    if (isCaught && context.happens("alarm lost", alarmLost)) return this.#loseAlarm(actor);
     if (context.happens("alarm doubled", alarmDoubled)) context.loop.after(context.latency(0, 3_000), () => this.#ring(actor, 0));
     this.#ring(actor, 0);
+  }
+
+  /** It is gone, or it stands there, overdue, and is never fired. */
+  #loseAlarm(actor: Actor): void {
+    const { loop, draw } = this.#context;
+    const at = actor.alarm?.at ?? loop.now;
+    actor.alarm?.cancel();
+    actor.alarm = draw() < 0.5 ? { at, cancel: () => {} } : null;
+    actor.alarmLost = true;
+    loop.trace(actor.orderId, "alarm is lost");
   }
 
   #ring(actor: Actor, retry: number): void {

@@ -143,7 +143,7 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     alarmDelayed: rate(0.5),
     alarmDelayMaxMs: Math.round(between(draw, SECOND, 5 * MINUTE)),
     alarmDoubled: rate(0.4),
-    alarmLost: rate(0.3),
+    alarmLost: rate(0.5),
     skewMaxMs: chance(draw, half) ? 0 : Math.round(10 ** between(draw, 1, 4.5)),
     callFailsBefore: rate(0.5),
     callFailsAfter: rate(0.5),

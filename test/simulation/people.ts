@@ -145,7 +145,7 @@ export class People {
   /** Long after all faults the kitchen goes on, late or not, with some of the orders. @param lastsMs until when */
   fulfil(lastsMs: number): void {
     for (const { status, order } of this.#actors.states()) {
-      if ((status !== "confirmed" && status !== "in_fulfilment") || chance(this.#draw, 0.4)) continue;
+      if ((status !== "confirmed" && status !== "in_fulfilment") || chance(this.#draw, 0.1)) continue;
       this.#at(whole(this.#draw, 0, lastsMs), () => this.#reachNextStage(order.orderId));
     }
   }

@@ -40,8 +40,8 @@ const HOUR = 60 * MINUTE;
 const CALM_MS = HOUR;
 
 /** Longer than the last stage that is reached in it, and than all budgets of the longest track from there on. */
-const LONG_MS = 14 * 24 * HOUR;
-const KITCHEN_MS = 3 * 24 * HOUR;
+const LONG_MS = 17 * 24 * HOUR;
+const KITCHEN_MS = 6 * 24 * HOUR;
 
 /** How often persons look after what is parked before they despair. Each time may meet a further thing to correct. */
 const PERSON_ROUNDS = 6;
@@ -126,7 +126,7 @@ class World {
     this.#seed = seed;
     this.#orders = whole(draw, 5, 20);
     this.#faultsLastMs = Math.round(between(draw, 10 * MINUTE, 90 * MINUTE));
-    this.#long = chance(draw, 0.25);
+    this.#long = chance(draw, 0.4);
     release(BEFORE_ROUTING, sagaWithout("route"));
     const routedFrom = EPOCH + (chance(draw, 0.5) ? whole(draw, 0, this.#faultsLastMs / 2) : 0);
     const changes = drawsFor(seed, "profiles");
@@ -241,6 +241,7 @@ class World {
     if (this.#long && !broken()) {
       this.#sweepEveryMs = LONG_SWEEP_EVERY_MS;
       this.#people.fulfil(KITCHEN_MS);
+      loop.after(whole(this.#context.draw, 0, KITCHEN_MS), () => this.#actors.loseAlarms(this.#faults.alarmLost));
       // Nobody watches for weeks, which the hub's alarm would fill with events.
       for (const receiver of this.#projections.receivers) receiver.leave();
       await loop.run(loop.now + LONG_MS, broken);
