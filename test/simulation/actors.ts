@@ -105,6 +105,7 @@ export class Actors {
     this.#context = context;
     this.#around = around;
     context.loop.settled = () => this.#afterEvent();
+    context.statusOf = (orderId) => this.#actors.get(orderId)?.state?.status ?? null;
   }
 
   /** A request to an order's actor: it, or its answer, may be lost, and the process may die with it in its hands. */
@@ -112,10 +113,10 @@ export class Actors {
     const context = this.#context;
     const { requestLost, answerLost } = context.faults;
     await context.pause(context.latency(...REQUEST_MS));
-    if (context.happens("request lost", requestLost)) throw new Error("Network connection lost");
+    if (context.happens("request lost", requestLost, orderId)) throw new Error("Network connection lost");
     const result = await this.#run(this.#actor(orderId), what, work);
     await context.pause(context.latency(...REQUEST_MS));
-    if (context.happens("answer lost", answerLost)) throw new Error("Network connection lost");
+    if (context.happens("answer lost", answerLost, orderId)) throw new Error("Network connection lost");
     return result;
   }
 
@@ -162,7 +163,11 @@ export class Actors {
   /** An eviction loses what is in memory and nothing else. */
   evictSome(): void {
     for (const { incarnation } of this.#actors.values()) {
-      if (incarnation && incarnation.busy === 0 && this.#context.happens("actor evicted", this.#context.faults.evict))
+      if (
+        incarnation &&
+        incarnation.busy === 0 &&
+        this.#context.happens("actor evicted", this.#context.faults.evict, incarnation.actor.orderId)
+      )
         this.#kill(incarnation);
     }
   }
@@ -172,7 +177,7 @@ export class Actors {
     for (const actor of this.#actors.values()) {
       const { orderId, state, alarm, incarnation } = actor;
       if (state === null || alarm === null || (incarnation?.busy ?? 0) > 0 || !this.#around.isSwept(orderId, state.version)) continue;
-      if (this.#context.happens("alarm lost long after", share)) this.#loseAlarm(actor);
+      if (this.#context.happens("alarm lost long after", share, orderId)) this.#loseAlarm(actor);
     }
   }
 
@@ -313,7 +318,7 @@ export class Actors {
     return {
       isAlive: () => incarnation.alive && !incarnation.doomed,
       dieAt: (time) => {
-        if (this.hasLostAlarm(orderId) || !this.#context.happens("actor killed", this.#context.faults.kill)) return;
+        if (this.hasLostAlarm(orderId) || !this.#context.happens("actor killed", this.#context.faults.kill, orderId)) return;
         loop.at(time, () => this.#kill(incarnation));
       },
       safely: (then) => {
@@ -330,7 +335,7 @@ export class Actors {
     if (commit.version !== actor.journal.length + 1) throw new Error(`version ${commit.version} follows ${actor.journal.length}`);
     const spared = incarnation.doomed || this.#safe || actor.alarmLost;
     const { faults } = this.#context;
-    const happens = (kind: string, probability: number) => !spared && this.#context.happens(kind, probability);
+    const happens = (kind: string, probability: number) => !spared && this.#context.happens(kind, probability, actor.orderId);
     if (happens("write failed", faults.writeThrows)) {
       this.#doom(incarnation, () => {});
       throw new WriteFailed("SQLITE_IOERR");
@@ -395,7 +400,7 @@ export class Actors {
     const { alarmDelayed, alarmDelayMaxMs } = context.faults;
     actor.alarm?.cancel();
     actor.alarmLost = false;
-    const late = context.happens("alarm delayed", alarmDelayed) ? context.draw() * alarmDelayMaxMs : 0;
+    const late = context.happens("alarm delayed", alarmDelayed, actor.orderId) ? context.draw() * alarmDelayMaxMs : 0;
     actor.alarm = { at, cancel: context.loop.at(Math.max(at - skewMs, context.loop.now + 1) + late, () => this.#fire(actor)) };
   }
 
@@ -406,8 +411,12 @@ export class Actors {
     this.#touched.add(actor);
     // The net below the alarms is the sweep of the history, so an alarm is lost only of an order that the sweep will find.
     const isCaught = actor.state !== null && this.#around.isSwept(actor.orderId, actor.state.version);
-    if (isCaught && context.happens("alarm lost", alarmLost)) return this.#loseAlarm(actor);
-    if (context.happens("alarm doubled", alarmDoubled)) context.loop.after(context.latency(0, 3_000), () => this.#ring(actor, 0));
+    if (isCaught && context.happens("alarm lost", alarmLost, actor.orderId)) {
+      this.#loseAlarm(actor);
+      return;
+    }
+    if (context.happens("alarm doubled", alarmDoubled, actor.orderId))
+      context.loop.after(context.latency(0, 3_000), () => this.#ring(actor, 0));
     this.#ring(actor, 0);
   }
 
@@ -432,7 +441,7 @@ export class Actors {
       if (error instanceof WriteFailed) this.#arm(actor, this.#context.loop.now + WAKE_FAILED_MS);
       if (actor.alarm !== null) return;
       if (retry === ALARM_RETRIES) {
-        this.#context.count("alarm given up");
+        this.#context.count("alarm given up", actor.orderId);
         actor.alarmLost = true;
         return;
       }

@@ -12,6 +12,10 @@ export class Context {
   readonly draw: Draw;
   /** How often each kind of fault really happened. */
   readonly injected = new Map<string, number>();
+  /** What met orders in which status: `<status> | <fault or command>`. */
+  readonly met = new Set<string>();
+  /** The status of an order, or null for none; for `met`. */
+  statusOf: (orderId: string) => string | null = () => null;
   readonly violations: Violation[] = [];
   faults: Faults;
 
@@ -21,15 +25,22 @@ export class Context {
     this.faults = drawFaults(seed, faultsLastMs);
   }
 
-  /** Whether a fault of this probability happens now; counted when it does. */
-  happens(kind: string, probability: number): boolean {
+  /** Whether a fault of this probability happens now; counted when it does. @param orderId whom it happens to */
+  happens(kind: string, probability: number, orderId?: string): boolean {
     if (probability === 0 || !chance(this.draw, probability)) return false;
-    this.count(kind);
+    this.count(kind, orderId);
     return true;
   }
 
-  count(kind: string): void {
+  count(kind: string, orderId?: string): void {
     this.injected.set(kind, (this.injected.get(kind) ?? 0) + 1);
+    if (orderId !== undefined) this.meets(kind, orderId);
+  }
+
+  /** An order meets a fault or a command. */
+  meets(kind: string, orderId: string): void {
+    const status = this.statusOf(orderId);
+    if (status !== null) this.met.add(`${status} | ${kind}`);
   }
 
   /** The outage that this part of the world is in now. */

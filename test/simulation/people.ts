@@ -171,6 +171,7 @@ export class People {
   }
 
   async #command(orderId: string, command: OrderCommand): Promise<void> {
+    this.#context.meets(command.type, orderId);
     const result = await this.#insist(() => this.#actors.request(orderId, command.type, (process) => process.command(command)));
     if (!result || result.refusal) return;
     this.obeyed.push({ orderId, command: command.type, version: result.state.version, status: result.state.status });

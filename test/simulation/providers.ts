@@ -59,7 +59,7 @@ export class Wire {
     const { order, step, attempt } = call;
     const { arrivesAfterMs, answersAfterMs, failure } = this.#fate(call);
     const startedAt = loop.now;
-    if (this.#context.happens("adapter throws", faults.callThrows)) return Promise.reject(new Error("a bug in an adapter"));
+    if (this.#context.happens("adapter throws", faults.callThrows, order.orderId)) return Promise.reject(new Error("a bug in an adapter"));
     caller.dieAt(startedAt + this.#context.latency(0, Math.max(answersAfterMs ?? 0, LATENCY_MS[1])));
     return new Promise((resolve) => {
       const noAnswer = loop.after(CALL_TIMEOUT_MS, () => this.#failed(call));
@@ -108,7 +108,7 @@ export class Wire {
 
   #fate({ step, order }: ProviderCall): Fate {
     const { draw, faults } = this.#context;
-    const happens = (kind: string, probability: number) => this.#context.happens(`provider: ${kind}`, probability);
+    const happens = (kind: string, probability: number) => this.#context.happens(`provider: ${kind}`, probability, order.orderId);
     const { port } = OPERATIONS[step];
     const arrives = this.#context.latency(...LATENCY_MS);
     const answers = arrives + this.#context.latency(...LATENCY_MS);
@@ -117,7 +117,7 @@ export class Wire {
     if (step === "route" && order.shipTo.postalCode === HANGS) return { arrivesAfterMs: null, answersAfterMs: null, failure: null };
     const outage = this.#context.outage(port);
     if (outage) {
-      this.#context.count("provider: down");
+      this.#context.count("provider: down", order.orderId);
       return { arrivesAfterMs: null, answersAfterMs: REFUSED_MS, failure: outage.silent ? null : this.#error("connection refused") };
     }
     if (happens("fails before effect", faults.callFailsBefore))

@@ -16,6 +16,7 @@ export interface QueueOptions<Body> {
   readonly faults: () => WireFaults;
   /** A message that must not be lost in this world, because what stands in for it is already lost. */
   readonly spared?: (body: Body) => boolean;
+  readonly orderOf: (body: Body) => string;
   readonly consume: (batch: MessageBatch<unknown>) => Promise<void>;
   readonly gaveUp?: (body: Body) => void;
 }
@@ -66,8 +67,8 @@ export class SimulatedQueue<Body> {
   /** Rejects when the message was not taken; a message that was taken may still be lost. */
   async send(body: Body, delaySeconds = 0): Promise<void> {
     const { draw } = this.#context;
-    const happens = (kind: string, probability: number) => this.#context.happens(kind, probability);
-    const { name, faults, spared } = this.#options;
+    const { name, faults, spared, orderOf } = this.#options;
+    const happens = (kind: string, probability: number) => this.#context.happens(kind, probability, orderOf(body));
     const { loss, doubled, delayed, delayMaxMs, refused } = faults();
     const protect = spared?.(body) ?? false;
     if (!protect && happens(`${name}: send refused`, refused)) throw new Error("the queue does not take it");
@@ -133,7 +134,7 @@ export class SimulatedQueue<Body> {
     }
     this.#messages.delete(message);
     if (verdict === "ack") return;
-    this.#context.count(`${this.#options.name}: message given up`);
+    this.#context.count(`${this.#options.name}: message given up`, this.#options.orderOf(message.body));
     this.#options.gaveUp?.(message.body);
   }
 }

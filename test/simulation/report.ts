@@ -13,6 +13,8 @@ export class Summary {
   readonly #injected = new Map<string, number>();
   readonly #statuses = new Map<string, number>();
   readonly #eventTypes = new Map<string, number>();
+  /** In how many worlds each thing met an order of each status. */
+  readonly #met = new Map<string, number>();
   #seeds = 0;
   #orders = 0;
   #events = 0;
@@ -28,6 +30,22 @@ export class Summary {
     addAll(this.#injected, report.injected);
     addAll(this.#statuses, report.statuses);
     addAll(this.#eventTypes, report.eventTypes);
+    for (const pair of report.met) this.#met.set(pair, (this.#met.get(pair) ?? 0) + 1);
+  }
+
+  /** Faults and commands by the status of the order that met them: in how many worlds, and which pairs no world had. */
+  coverage(): string {
+    const kinds = [...new Set([...this.#met.keys()].map((pair) => pair.split(" | ")[1] ?? ""))].sort();
+    const rows = kinds.map((kind) => [kind, ...OrderStatus.options.map((status) => String(this.#met.get(`${status} | ${kind}`) ?? "-"))]);
+    const missing = kinds.flatMap((kind) =>
+      OrderStatus.options.filter((status) => !this.#met.has(`${status} | ${kind}`)).map((status) => `${status} | ${kind}`),
+    );
+    return [
+      table(["fault or command", ...OrderStatus.options], rows),
+      "",
+      `pairs that no world met: ${missing.length === 0 ? "none" : missing.length}`,
+      ...missing.map((pair) => `  ${pair}`),
+    ].join("\n");
   }
 
   text(): string {
@@ -46,6 +64,12 @@ export class Summary {
       )}`,
     ].join("\n");
   }
+}
+
+/** What one world met, in one line. */
+export function seedLine({ seed, orders, events, met, statuses }: SeedReport): string {
+  const kinds = new Set(met.map((pair) => pair.split(" | ")[1]));
+  return `seed ${seed}: ${orders} orders, ${events} events; statuses ${Object.keys(statuses).join(", ")}; met ${[...kinds].sort().join(", ")}`;
 }
 
 /** A seed as somebody who has to find the bug wants it: the faults first, then the law, then the story. */

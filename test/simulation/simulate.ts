@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { wholeNumber, withFlags } from "../../scripts/flags.ts";
 import { MUTATIONS } from "./mutations.ts";
-import { brokenSeed, type Caught, mutationTable, Summary } from "./report.ts";
+import { brokenSeed, type Caught, mutationTable, Summary, seedLine } from "./report.ts";
 import type { Message, Work } from "./worker.ts";
 import type { SeedReport } from "./world.ts";
 
@@ -19,6 +19,8 @@ Usage: npm run simulate -- [flags]
   --start N    the first seed (default 1)
   --seed N     run one seed and show what happened in it, should a law be broken
   --verbose    with --seed: show all that happened
+  --each       print a line for each world: which statuses, faults and commands its orders met
+  --coverage   print which faults and commands met orders of which status, in how many worlds, and which pairs no world had
   --mutate     plant known bugs, one at a time, and show which law catches each; --seeds is how long each is looked for
   --bug NAME   with --mutate: plant only the bugs whose name contains this
   --help       print this
@@ -43,18 +45,25 @@ const Flags = z.object({
   verbose: z.boolean().default(false),
   mutate: z.boolean().default(false),
   bug: z.string().default(""),
+  each: z.boolean().default(false),
+  coverage: z.boolean().default(false),
 });
 
 process.exitCode = await withFlags(process.argv.slice(2), Flags, USAGE, main);
 
 /** @returns the exit code */
-async function main({ seeds, start, seed, verbose, mutate: mutating, bug }: z.output<typeof Flags>): Promise<number> {
+async function main({ seeds, start, seed, verbose, mutate: mutating, bug, ...told }: z.output<typeof Flags>): Promise<number> {
   if (mutating) return mutate(seeds ?? MUTATION_SEEDS, bug);
   if (seed !== undefined) return replay(seed, verbose);
-  return simulate(start, seeds ?? DEFAULT_SEEDS);
+  return simulate(start, seeds ?? DEFAULT_SEEDS, told);
 }
 
-async function simulate(start: number, count: number): Promise<number> {
+interface Told {
+  readonly each: boolean;
+  readonly coverage: boolean;
+}
+
+async function simulate(start: number, count: number, { each, coverage }: Told): Promise<number> {
   const summary = new Summary();
   const broken: SeedReport[] = [];
   const shares = Array.from({ length: PROCESSES }, (_, share) => ({
@@ -68,11 +77,13 @@ async function simulate(start: number, count: number): Promise<number> {
     shares.map((work) =>
       inProcess(work, (report) => {
         summary.add(report);
+        if (each) console.log(seedLine(report));
         if (report.violations.length > 0) broken.push(report);
       }),
     ),
   );
   console.log(summary.text());
+  if (coverage) console.log(`\n${summary.coverage()}`);
   broken.sort((a, b) => a.seed - b.seed);
   for (const { seed } of broken.slice(0, MAX_TOLD)) await replay(seed, false);
   if (broken.length > 0) console.log(`\n${broken.length} of ${count} seeds break a law: ${broken.map(({ seed }) => seed).join(" ")}`);

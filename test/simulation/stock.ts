@@ -53,7 +53,7 @@ export class EmbeddedStock {
     if (step === "release") this.#ledger.undoArrived(order.orderId);
     const tracked = facts.reserve?.tracked;
     const items = itemsOf(order.lines).filter(({ sku }) => step === "reserve" || tracked === undefined || tracked.includes(sku));
-    const breaksOffAt = this.#context.happens("stock breaks off half-way", this.#context.faults.callFailsAfter / 4)
+    const breaksOffAt = this.#context.happens("stock breaks off half-way", this.#context.faults.callFailsAfter / 4, order.orderId)
       ? Math.floor(this.#context.draw() * items.length)
       : items.length;
     const done: string[] = [];

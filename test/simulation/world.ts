@@ -90,6 +90,8 @@ export interface SeedReport {
   readonly statuses: Readonly<Record<string, number>>;
   readonly eventTypes: Readonly<Record<string, number>>;
   readonly faults: Faults;
+  /** What met orders in which status: `<status> | <fault or command>`. */
+  readonly met: readonly string[];
   /** What happened, about the subject of the first violation or about all; empty unless recording. */
   readonly trace: readonly string[];
 }
@@ -151,7 +153,7 @@ class World {
       hint: (hint) => this.#hint(hint),
       deadLetter: (letter) => this.#deadLetters.send(letter),
       historyVersion: (orderId) => {
-        if (context.happens("command while the history is asked", context.faults.meddling)) this.#people.meddle(orderId);
+        if (context.happens("command while the history is asked", context.faults.meddling, orderId)) this.#people.meddle(orderId);
         return this.#projections.versionOf(orderId);
       },
       backlog: async (priority) => {
@@ -159,7 +161,7 @@ class World {
         return this.#lanes[priority].backlog;
       },
       writeRefused: (orderId) => {
-        if (context.happens("cancelled after a refused write", context.faults.meddling)) this.#people.cancel(orderId);
+        if (context.happens("cancelled after a refused write", context.faults.meddling, orderId)) this.#people.cancel(orderId);
       },
       isSwept: (orderId, version) => {
         const row = this.#projections.history.get(orderId);
@@ -177,6 +179,7 @@ class World {
         maxRetries: hintRetries,
         retryDelayMs: 5 * SECOND,
         faults: () => context.faults.hints,
+        orderOf: ({ orderId }) => orderId,
         consume: (batch) => consumeLane(batch, env),
         gaveUp: (hint) => void this.#deadLetters.send(hint).catch(() => {}),
       });
@@ -191,6 +194,7 @@ class World {
       maxRetries: 100,
       retryDelayMs: MINUTE,
       faults: () => context.faults.hints,
+      orderOf: ({ orderId }) => orderId,
       consume: (batch) => consumeDeadLetters(batch, env),
     });
     this.#changes = new SimulatedQueue<OrderChanged>(context, {
@@ -200,6 +204,7 @@ class World {
       maxRetries: 100,
       retryDelayMs: 10 * SECOND,
       faults: () => context.faults.changes,
+      orderOf: ({ order }) => order.orderId,
       spared: ({ order }) => this.#actors.hasLostAlarm(order.orderId),
       consume: (batch) => this.#projections.consume(batch),
     });
@@ -416,6 +421,7 @@ class World {
       statuses: Object.fromEntries(this.#actors.statuses),
       eventTypes: Object.fromEntries(this.#actors.eventTypes),
       faults: this.#faults,
+      met: [...this.#context.met],
       trace: loop.lines(),
     };
   }
