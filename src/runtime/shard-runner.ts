@@ -3,7 +3,7 @@
  * change nothing. It reaches the world only through `ShardPorts`, so the same code runs in the actor and in a simulation.
  */
 import type { JournaledOrder, OrderSummary } from "../contract/order.ts";
-import type { ShardTally, Tally } from "../contract/stats.ts";
+import { ShardTally, type Tally } from "../contract/stats.ts";
 import { type Contribution, type CountedGroup, contributionOf, countOrders, emptyTally, recount } from "../domain/counters.ts";
 
 export interface ShardPorts {
@@ -61,7 +61,8 @@ export class ShardRunner {
     // Memory follows the store: a write that failed must leave no tally behind that nothing durable stands for.
     this.#state = store.transaction(() => {
       store.saveContributions(changed);
-      const state = { revision: this.#state.revision + 1, tally: tallyOf() };
+      // A tally that cannot be, such as one below nothing, stays here: the hub would refuse the other shards' reports with it.
+      const state = ShardTally.parse({ revision: this.#state.revision + 1, tally: tallyOf() });
       store.saveTally(state);
       return state;
     });

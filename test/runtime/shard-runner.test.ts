@@ -51,6 +51,17 @@ describe("A shard of the counters", () => {
     expect(tally).toMatchObject({ orders: { standard: { confirmed: 1 } }, revenue: { GBP: 1_000 } });
   });
 
+  it("neither keeps nor reports a tally that cannot be", () => {
+    const stand = new Stand();
+    stand.shard.apply([accepted]);
+    stand.tally = { revision: 1, tally: { orders: {}, revenue: {}, slices: {} } };
+    const shard = stand.restart();
+    expect(() => shard.apply([confirmed])).toThrow();
+    expect(shard.state.revision).toBe(1);
+    expect(stand.tally).toMatchObject({ revision: 1 });
+    expect(stand.contributions.get(accepted.orderId)).toMatchObject({ version: 1 });
+  });
+
   it("answers with everything it has counted, so that a lost answer loses nothing", () => {
     const { shard } = new Stand();
     shard.apply([summary({ orderId: orderIdOf(1) })]);
