@@ -404,6 +404,24 @@ describe("What a diagnosis holds besides its sentence", () => {
     expect(diagnosed(both)).toMatchObject({ situation: "waiting_for_provider", since: T0 - 9_000, steps: ["authorize", "reserve"] });
   });
 
+  it("is since when a provider is not called that is not called now, whatever was not called before", () => {
+    const again: OrderEvent[][] = [
+      accepted(),
+      [
+        { type: "OrderStarted", startedAt: T0 },
+        succeeded("screen"),
+        { type: "StepBlocked", step: "authorize", provider: "payment", since: T0 - 9_000 },
+      ],
+      [failed("authorize", 1, NOW + 5_000), { type: "StepBlocked", step: "reserve", provider: "inventory", since: T0 + 1_000 }],
+    ];
+    expect(diagnosed(again)).toMatchObject({ situation: "waiting_for_provider", since: T0 + 1_000 });
+  });
+
+  it("is since when an order waits for its stage, whatever else happened to it", () => {
+    const late: OrderEvent = { type: "LateAnswerRecorded", step: "route", attempt: 1, outcome: "failed" };
+    expect(diagnosed([...confirmed(), [late]]).since).toBe(T0 + 4_000);
+  });
+
   it("is that an order is on its way back until it is at rest", () => {
     const gone: OrderEvent[][] = [...firstGroupDone(), [cancelling]];
     expect(diagnosed(gone).undoing).toBe(true);
