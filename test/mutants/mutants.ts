@@ -60,7 +60,7 @@ async function main({ only, fresh }: z.output<typeof Flags>): Promise<number> {
     reporters: ["progress"],
   }).runMutationTest();
   const { table, problems } = reportOf(
-    results.flatMap(mutantOf),
+    results.flatMap(mutantOf).filter(({ file }) => isAsked(file)),
     ACCEPTED.filter(({ file }) => isAsked(file)),
   );
   console.log([table, ...problems].join("\n"));

@@ -10,5 +10,7 @@ export default defineConfig({
     exclude: ["test/**/*.workerd.test.ts", "test/**/*.e2e.test.ts"],
     setupFiles: ["test/mutants/seeded.ts"],
     silent: true,
+    // Most of a mutant's time would be spent on loading the same modules again for each file.
+    isolate: false,
   },
 });

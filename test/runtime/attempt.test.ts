@@ -144,7 +144,11 @@ describe("A call without an answer", () => {
 });
 
 describe("What an answer shows of its provider", () => {
-  const failed = (failure: "transient" | "unknown" | "poison" | "refused" | "bug"): ProviderAnswer => ({ outcome: "failed", failure, detail: "" });
+  const failed = (failure: "transient" | "unknown" | "poison" | "refused" | "bug"): ProviderAnswer => ({
+    outcome: "failed",
+    failure,
+    detail: "",
+  });
 
   it.each<readonly [ProviderAnswer, boolean | null]>([
     [SUCCEEDED, true],

@@ -41,10 +41,15 @@ export class World {
   whileHistoryIsAsked: () => void = () => {};
   /** Whether the store refuses to write, as a full disk does; the process lives on. */
   diskIsFull = false;
+  /** What each draw comes to. */
+  drawn = 0.5;
+  /** Whether queues take what is sent and tell their backlog, and whether the history answers. */
+  queuesWork = true;
+  historyWorks = true;
   /** When the oldest message in the order's lane was sent; null for an empty lane. */
   oldestInLane: number | null = null;
   /** Whether the breaker of a port lets a call pass. */
-  admit: (port: ProviderName, order: WaitingOrder) => Admission = () => ({ admitted: true });
+  admit: (port: ProviderName, order: WaitingOrder, probe: boolean) => Admission = () => ({ admitted: true });
   /** What breakers were told of calls. */
   readonly reports: (CalledAccount & CallResult)[] = [];
   readonly published: OrderChanged[] = [];
@@ -143,7 +148,7 @@ export class World {
         },
       },
       clock: { now: () => this.now, after: (ms, then) => this.#after(ms, () => alive() && then()) },
-      random: () => 0.5,
+      random: () => this.drawn,
       providers: () => ({
         risk: (call) => this.#call(call),
         payment: (call) => this.#call(call),
@@ -152,26 +157,35 @@ export class World {
         notification: (call) => this.#call(call),
       }),
       breakers: {
-        admit: async ({ account }, order) => this.admit(portOf(account), order),
+        admit: async ({ account }, order, probe) => this.admit(portOf(account), order, probe),
         report: (called, result) => void this.reports.push({ ...called, ...result }),
       },
       publish: async (change) => {
         this.published.push(change);
         this.historyVersion = Math.max(this.historyVersion, change.order.version);
       },
-      hint: async (hint) => void this.hints.push(hint),
-      deadLetter: async (letter) => void this.deadLetters.push(letter),
+      hint: async (hint) => this.#send(this.hints, hint),
+      deadLetter: async (letter) => this.#send(this.deadLetters, letter),
       historyVersion: async () => {
         this.historyReads++;
+        if (!this.historyWorks) throw new Error("D1 is down");
         const shown = this.historyVersion;
         this.whileHistoryIsAsked();
         return shown;
       },
-      backlog: async () => (this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane }),
+      backlog: async () => {
+        if (!this.queuesWork) throw new Error("the queue is down");
+        return this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane };
+      },
       background: (work) => void work.catch(() => {}),
       log: (level, event, fields) => void this.logged.push(JSON.stringify({ level, event, ...fields })),
     };
     return new OrderRunner(ports, LANES, structuredClone(this.journal), this.alarmAt);
+  }
+
+  #send<Message>(queue: Message[], message: Message): void {
+    if (!this.queuesWork) throw new Error("the queue is down");
+    queue.push(message);
   }
 
   #call(call: ProviderCall): Promise<ProviderAnswer> {
