@@ -8,7 +8,7 @@ import { LANES } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { ProviderName, Step } from "../../src/contract/order.ts";
 import { type CalledAccount, type CallResult, portOf, type WaitingOrder } from "../../src/domain/breaker.ts";
-import type { OrderState } from "../../src/domain/order.ts";
+import { isAtRest, type OrderState } from "../../src/domain/order.ts";
 import type { Admission, ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
 import { type AdvanceResult, OrderRunner } from "../../src/runtime/order-runner.ts";
 import type { OrderPorts } from "../../src/runtime/ports.ts";
@@ -28,6 +28,9 @@ export type Behaviour =
   | "poison";
 
 const LATE_MS = 15_000;
+
+/** More alarms than any order needs to come to rest or to a person, retries and all. */
+const MANY_ALARMS = 80;
 
 export class World {
   now = T0;
@@ -100,6 +103,15 @@ export class World {
     this.alarmAt = null;
     await this.#settle(this.process.wake());
     return true;
+  }
+
+  /** Lets the alarm go off until the order is at rest, confirmed or with a person. Throws when it is none of these and has no alarm. */
+  async ringUntilQuiet(): Promise<void> {
+    for (let alarms = 0; alarms < MANY_ALARMS; alarms++) {
+      const { status } = this.state;
+      if (isAtRest(status) || status === "quarantined" || status === "confirmed" || status === "held") return;
+      if (!(await this.ring())) throw new Error(`an order that is ${status} has no alarm`);
+    }
   }
 
   /** Runs the world until no microtask and no timer is left that `work` could wait for. */
