@@ -410,6 +410,15 @@ describe("When an order is confirmed", () => {
       .when(reach("shipped"))
       .thenRefused({ reason: "wrong_stage", next: "picking" }));
 
+  it("refuses a stage that its track does not have, before the first as after it", () => {
+    given(...confirmed())
+      .when(reach("glazing"))
+      .thenRefused({ reason: "wrong_stage", wanted: "glazing", next: "picking" });
+    given(...confirmed(), [{ type: "StageReached", stage: "picking", by: "ada" }])
+      .when(reach("glazing"))
+      .thenRefused({ reason: "wrong_stage", wanted: "glazing", next: "packing" });
+  });
+
   it("ignores a stage that it has passed", () =>
     given(...confirmed(), [{ type: "StageReached", stage: "picking", by: "ada" }])
       .when(reach("picking"))
@@ -516,7 +525,7 @@ describe("An answer to an attempt that is over", () => {
     "is recorded as late, and what failed brings nothing: $type",
     (over) => {
       const failing: ProviderAnswer = { outcome: "failed", failure: "transient", detail: "503" };
-      expect(answers([accepted(), [over]], failing)[0]).toEqual({
+      expect(answers([accepted(), [over]], failing)[0]).toStrictEqual({
         type: "LateAnswerRecorded",
         step: "screen",
         attempt: 1,

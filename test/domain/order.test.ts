@@ -27,7 +27,7 @@ const late = (outcome: "succeeded" | "failed", step: "authorize" | "void" = "aut
   step,
   attempt: 1,
   outcome,
-  facts: { reference: "late" },
+  facts: { reference: "late", tracked: [] },
 });
 
 describe("The summary of an order", () => {
@@ -100,6 +100,7 @@ describe("The fingerprint of a cause", () => {
     ["ord_7n4kx0 and ord_9", "* and *"],
     ["request 3f2a9c1d failed", "request * failed"],
     ["request 3f2a9c1d-88aa-4c failed", "request * failed"],
+    ["request a3f29c1d failed", "request * failed"],
     ["request 3f2a9c1 failed", "request 3f2a9c1 failed"],
     ["the facade defaced it", "the facade defaced it"],
     ["no effaceable dead-beef", "no effaceable dead-beef"],
@@ -129,6 +130,20 @@ describe("An order that is redriven", () => {
   it.each(["poison", "refused"] as const)("asks under another key for what was turned down as %s", (failure) => {
     const turnedDown = { ...failed("route", 1, null), failure } as OrderEvent;
     expect(stateAfter(...firstGroupDone(), [turnedDown], [parked], [redriven]).steps.route).toMatchObject({ keyGeneration: 2 });
+  });
+});
+
+describe("The key of a step that is asked for again", () => {
+  const redrivenAfter = (...commits: OrderEvent[][]) => stateAfter(...commits, [parked], [redriven]).steps;
+
+  it("stays when the step may have had its effect, though a person has corrected the order", () => {
+    const corrected: OrderEvent = { type: "OrderCorrected", by: "ada", reason: "moved", changes: { shipTo: { country: "FR" } } };
+    expect(redrivenAfter([...accepted(), failed("authorize", 1, null)], [corrected]).authorize).toMatchObject({ keyGeneration: 1 });
+  });
+
+  it("stays for an undo that is owed once more, and has not failed", () => {
+    const owed = redrivenAfter(...firstGroupDone(), [cancelling], [started("void")], [succeeded("void")], [late("succeeded")]);
+    expect(owed.void).toMatchObject({ phase: "failed", keyGeneration: 2, lastFailure: null });
   });
 });
 
@@ -167,6 +182,11 @@ describe("An answer that comes late", () => {
       const { version: _, updatedAt: __, ...after } = stateAfter(...voiding, [{ type: "OrderCancelled" }], [answer]);
       expect(before).toMatchObject(after);
     }
+  });
+
+  it("of a step whose undo has not begun makes nothing owed: the undo is still to come", () => {
+    const { steps } = stateAfter(...firstGroupDone(), [cancelling], [late("succeeded")]);
+    expect(Object.keys(steps)).toEqual(["screen", "authorize", "reserve", "route"]);
   });
 
   it("of a step that nobody undoes only brings what it brought", () => {
