@@ -8,7 +8,7 @@ import { join, relative } from "node:path";
 import { Stryker } from "@stryker-mutator/core";
 import { z } from "zod";
 import { withFlags } from "../../scripts/flags.ts";
-import { ACCEPTED } from "./accepted.ts";
+import accepted from "./accepted.json" with { type: "json" };
 import { type Mutant, reportOf } from "./report.ts";
 
 const USAGE = `Changes the source in one small place at a time and shows which changes no unit test notices.
@@ -19,7 +19,7 @@ Usage: npm run mutants -- [flags]
   --fresh      forget the results of the runs before
   --help       print this
 
-Exit code: 0 when every folder reaches its bar and every survivor is accepted in test/mutants/accepted.ts, 1 when not, 2 for flags that make no sense.`;
+Exit code: 0 when every folder reaches its bar and every survivor is accepted in test/mutants/accepted.json, 1 when not, 2 for flags that make no sense.`;
 
 const ROOT = join(import.meta.dirname, "../..");
 const SRC = join(ROOT, "src");
@@ -66,7 +66,7 @@ async function main({ only, fresh }: z.output<typeof Flags>): Promise<number> {
   }).runMutationTest();
   const { table, problems } = reportOf(
     results.flatMap(mutantOf).filter(({ file }) => isAsked(file)),
-    ACCEPTED.filter(({ file }) => isAsked(file)),
+    accepted.filter(({ file }) => isAsked(file)),
   );
   console.log([table, ...problems].join("\n"));
   return problems.length === 0 ? 0 : 1;

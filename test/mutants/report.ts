@@ -1,7 +1,10 @@
 /** What a run of the mutants came to: which survivors are accepted, and the table. Pure. */
 import { table } from "../../scripts/figures.ts";
 
-/** Survivors of one file that no test can tell from the original. */
+/**
+ * Survivors of one file that nobody can tell from the original, as `accepted.json` lists them: each does what the original does,
+ * in every state that an order can reach. Most are there for the compiler, which wants to hear what the rules have settled before.
+ */
 export interface Accepted {
   /** Below `src/`. */
   readonly file: string;

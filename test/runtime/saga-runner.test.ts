@@ -187,6 +187,22 @@ describe("The breakers", () => {
     expect(await world.hint(2), "its breaker sends a hint").toEqual({ status: "processing", retryAfterMs: null });
   });
 
+  it("that let an order pass put its alarm off to no other time than its state asks for", async () => {
+    const world = placed();
+    world.admit = (port) => (port === "fulfilment" ? blocked(world.now) : { admitted: true });
+    await world.hint();
+    while (world.historyReads === 0) await world.ring();
+    world.admit = () => ({ admitted: true });
+    const armed: (number | null)[] = [];
+    world.behaviour = () => {
+      armed.push(world.alarmAt);
+      return "succeed";
+    };
+    await world.ring();
+    expect(world.state.status).toBe("confirmed");
+    expect(armed).not.toContain(Number.POSITIVE_INFINITY);
+  });
+
   it("do not learn of a bug of ours", async () => {
     const world = placed();
     world.behaviour = ({ step }) => (step === "authorize" ? Promise.reject(new Error("a bug")) : "succeed");
