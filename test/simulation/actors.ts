@@ -139,7 +139,7 @@ export class Actors {
   pinnedProfileOf(orderId: string): number | null {
     const [first] = this.#actors.get(orderId)?.journal ?? [];
     if (first === undefined) return null;
-    const [placed] = Commit.parse(JSON.parse(first)).events;
+    const [placed] = (JSON.parse(first) as Commit).events;
     return placed?.type === "OrderPlaced" ? (placed.profile?.version ?? 0) : 0;
   }
 
