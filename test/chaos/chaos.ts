@@ -66,7 +66,7 @@ function describePlan({ seed, orders, faults, kills }: ChaosPlan): string {
 }
 
 function describe(result: ChaosResult): string {
-  const { weather, outages } = result;
+  const { weather, outages, histories } = result;
   const statuses = Object.entries(result.byStatus).map(([status, count]) => `${count} ${status}`);
   const rows = [
     ["acknowledged orders", `${result.acknowledged} of ${result.orders}`, ""],
@@ -80,9 +80,11 @@ function describe(result: ChaosResult): string {
     ["all at rest after the last restart", result.restMs === null ? "never" : seconds(result.restMs), `≤ ${seconds(REST_BAR_MS)}`],
     ["history and counters equal after that", result.projectedMs === null ? "never" : seconds(result.projectedMs), "yes"],
     ["answers of 500", String(weather.bugs.length), "0"],
+    ["operations recorded, answered, of orders", `${histories.operations}, ${histories.answered}, ${histories.orders}`, ""],
+    ["orders whose answers no sequence explains", String(histories.violations.length), "0"],
   ];
   const problems = result.problems.flatMap(({ law, findings }) => [
-    `BROKEN: law ${law}: ${findings.length}`,
+    `BROKEN: ${law === "histories" ? "answers that contradict each other" : `law ${law}`}: ${findings.length}`,
     ...findings.slice(0, MAX_FINDINGS).map((finding) => `  ${finding}`),
   ]);
   const verdict = result.problems.length === 0 ? "All laws hold." : `Not all laws hold; --seed ${result.seed} plans the same run again.`;

@@ -18,6 +18,8 @@ export interface PlannedOrder {
   readonly twice: boolean;
   /** It is submitted once more after the last restart, as by a device that never heard the answer. */
   readonly again: boolean;
+  /** Another order is submitted under its key, so long after its acknowledgement; null for never. */
+  readonly contradictedAfterMs: number | null;
   /** What other clients ask of it, counted from its acknowledgement. */
   readonly commands: readonly PlannedCommand[];
 }
@@ -76,6 +78,7 @@ const SHARE = {
   again: 0.1,
   cancelled: 0.1,
   hurried: 0.1,
+  contradicted: 0.05,
   declined: 0.03,
   captureDeclined: 0.02,
   soldOut: 0.03,
@@ -117,7 +120,7 @@ function planKills(draw: Draw, orders: number, kills: number): PlannedKill[] {
 
 function planOrder(key: string, draw: Draw, customers: number): PlannedOrder {
   const dear = chance(draw, SHARE.dear);
-  return {
+  const planned = {
     key,
     thinkMs: whole(draw, 0, MOST_THINK_MS),
     twice: chance(draw, SHARE.twice),
@@ -137,7 +140,8 @@ function planOrder(key: string, draw: Draw, customers: number): PlannedOrder {
       shipTo: { country: "GB", ...(chance(draw, SHARE.unroutable) && { postalCode: MAGIC.unroutable }) },
       payment: { token: tokenFrom(draw()) },
     },
-  };
+  } as const;
+  return { ...planned, contradictedAfterMs: chance(draw, SHARE.contradicted) ? whole(draw, 0, MOST_COMMAND_DELAY_MS) : null };
 }
 
 function planCommands(draw: Draw, dear: boolean): PlannedCommand[] {

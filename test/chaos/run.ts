@@ -12,16 +12,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { OrderStatus } from "../../src/contract/order.ts";
 import type { StatsSnapshot } from "../../src/contract/stats.ts";
 import { EVERY_LEDGER, type Evidence, type Obeyed, standsStill } from "../oracle/evidence.ts";
+import { type HistoriesVerdict, type History, judgeHistories } from "../oracle/histories.ts";
 import { doubledEffects } from "../oracle/laws/effects.ts";
 import { lostOrders } from "../oracle/laws/orders.ts";
 import { differingCounters, differingHistory } from "../oracle/laws/projections.ts";
 import { checkQuiet } from "../oracle/laws.ts";
 import { listedOrder, providersEvidence, publicOrder, DEVELOPMENT_TENANT as TENANT } from "../oracle/views.ts";
-import { type Accepted, Client, calmWeather, type ListedOrder, type View, type Weather } from "./client.ts";
+import { type Accepted, Client, calmWeather, type ListedOrder, type Recorded, type View, type Weather } from "./client.ts";
 import { ending, handled, inParallel } from "./concurrency.ts";
 import type { ChaosPlan, PlannedCommand, PlannedOrder } from "./plan.ts";
 import { type Providers, startProviders } from "./providers.ts";
-import { drawsFor } from "./random.ts";
+import { chance, drawsFor, whole } from "./random.ts";
 import { Victim } from "./victim.ts";
 import { seconds } from "./waits.ts";
 
@@ -43,6 +44,16 @@ const PROJECTION_PATIENCE_MS = 90_000;
 /** How often orders and projections are looked at; oftener would be load of its own. */
 const LOOK_INTERVAL_MS = 1_000;
 const READERS = 8;
+
+/**
+ * People who look at orders from the first acknowledgement to the end, kills included, each twice a second: eight reads a
+ * second beside some forty orders. Half of what they open is new, where answers change most; the rest was placed at any
+ * time, so that an order which was accepted long before a kill is seen after it, too.
+ */
+const ONLOOKERS = 4;
+const LOOK_AROUND_MS = 500;
+const SHARE_OF_NEW = 0.5;
+const NEW_ORDERS = 50;
 
 /** A verdict comes from a person who looks again: the order is held only once its screening is done. */
 const VERDICT_INTERVAL_MS = 1_000;
@@ -83,8 +94,10 @@ export interface ChaosResult {
   /** Keys that a provider was asked more than once; each had at most one effect, or `doubled` counts it. */
   readonly repeatedKeys: number;
   readonly weather: Weather;
+  /** Whether all that the clients were told on the way could have been told by one order after the other. */
+  readonly histories: HistoriesVerdict;
   readonly elapsedMs: number;
-  readonly problems: readonly { readonly law: number; readonly findings: readonly string[] }[];
+  readonly problems: readonly { readonly law: number | "histories"; readonly findings: readonly string[] }[];
   /** Worth knowing, but no law: log lines of things that should not happen. */
   readonly notes: readonly string[];
   /** One text per order that is stuck, or that kept the others waiting: its view, its timeline and what the log says of it. */
@@ -137,7 +150,11 @@ class ChaosRun {
   #acknowledged = 0;
   /** What other clients do to the orders; it goes on through kills and after the last of them. */
   readonly #others: Promise<void>[] = [];
+  /** In the order in which they were acknowledged. */
+  readonly #seen: Case[] = [];
+  readonly #recorded: Recorded[] = [];
   #answered = 0;
+  #isOver = false;
   #phase = "starting";
 
   constructor(plan: ChaosPlan, surroundings: ChaosSurroundings, providers: Providers, victim: Victim) {
@@ -151,6 +168,7 @@ class ChaosRun {
       signal: surroundings.signal,
       draw: drawsFor(plan.seed, "backoff"),
       weather: this.#weather,
+      record: (operation) => void this.#recorded.push(operation),
     });
   }
 
@@ -158,12 +176,16 @@ class ChaosRun {
     this.#say(`the server is up after ${seconds(await this.#victim.start())}`);
     this.#surroundings.onProgress?.(() => this.#line());
     this.#phase = "load";
+    const onlookers = handled(Promise.all(Array.from({ length: ONLOOKERS }, (_, index) => this.#lookAround(index))));
     await Promise.all([this.#submitAll(), this.#killAsPlanned()]);
 
     const returnedAt = performance.now();
     this.#phase = "coming to rest";
     const [rest] = await Promise.all([this.#rest(returnedAt), this.#submitAgain()]);
     if (rest.ms !== null) this.#say(`all ${rest.views.size} orders stood still ${seconds(rest.ms)} after the last return`);
+
+    this.#isOver = true;
+    await onlookers;
 
     this.#phase = "projections";
     const projection = await this.#projected(rest.views);
@@ -181,7 +203,9 @@ class ChaosRun {
         await this.#pause(each.order.thinkMs);
         await this.#submit(each);
         this.#acknowledged++;
+        this.#seen.push(each);
         for (const command of each.order.commands) this.#others.push(handled(this.#command(each, command)));
+        this.#others.push(handled(this.#contradict(each)));
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, client));
@@ -204,6 +228,25 @@ class ChaosRun {
       await this.#pause(VERDICT_INTERVAL_MS);
     }
     this.#answered++;
+  }
+
+  /** Somebody uses the key for another order, which must never be taken for the first. */
+  async #contradict({ order: { key, body, contradictedAfterMs } }: Case): Promise<void> {
+    if (contradictedAfterMs !== null) {
+      await this.#pause(contradictedAfterMs);
+      await this.#client.contradict(key, { ...body, reference: `not ${key}` });
+    }
+    this.#answered++;
+  }
+
+  async #lookAround(onlooker: number): Promise<void> {
+    const draw = drawsFor(this.#plan.seed, "onlooker", onlooker);
+    while (!this.#isOver) {
+      await this.#pause(LOOK_AROUND_MS);
+      const oldest = chance(draw, SHARE_OF_NEW) ? Math.max(0, this.#seen.length - NEW_ORDERS) : 0;
+      const one = this.#seen[whole(draw, oldest, this.#seen.length - 1)];
+      if (one) await this.#client.view(one.receipts[0]?.id as string);
+    }
   }
 
   /** Only a verdict is worth repeating when it was refused, and only until the order has passed its screening. */
@@ -288,6 +331,7 @@ class ChaosRun {
     const late = restMs === null || restMs <= REST_BAR_MS ? [] : [`they took ${seconds(restMs)}, the bar is ${seconds(REST_BAR_MS)}`];
     const violations = [...checkQuiet(evidence), ...late.map((found) => ({ law: 1, subject: "all orders", evidence: found }))];
     const isStuckOrLate = restMs === null || late.length > 0;
+    const histories = judgeHistories(this.#histories());
     return {
       seed: this.#plan.seed,
       orders: this.#plan.orders.length,
@@ -301,14 +345,25 @@ class ChaosRun {
       providerCalls: attempts.reduce((sum, count) => sum + count, 0),
       repeatedKeys: attempts.filter((count) => count > 1).length,
       weather: this.#weather,
+      histories,
       elapsedMs: performance.now() - this.#startedAt,
-      problems: [...Map.groupBy(violations, ({ law }) => law)].map(([law, found]) => ({
-        law,
-        findings: found.map((one) => `${one.subject}: ${one.evidence}`),
-      })),
+      problems: [
+        ...[...Map.groupBy(violations, ({ law }) => law)].map(([law, found]) => ({
+          law,
+          findings: found.map((one) => `${one.subject}: ${one.evidence}`),
+        })),
+        ...(histories.violations.length === 0 ? [] : [{ law: "histories", findings: histories.violations } as const]),
+      ],
       notes: log.filter((line) => ALARMING.test(line)).slice(0, MAX_ALARMING),
       stories: isStuckOrLate ? await Promise.all(last.slice(0, MAX_STORIES).map((id) => this.#story(id, log))) : [],
     };
+  }
+
+  /** All that was asked of each order, whether it was named by its key or by its id. */
+  #histories(): History[] {
+    const keys = new Map(this.#cases.flatMap(({ order, receipts }) => receipts.map(({ id }) => [id, order.key] as const)));
+    const nameOf = ({ about }: Recorded) => ("key" in about ? about.key : (keys.get(about.id) ?? about.id));
+    return [...Map.groupBy(this.#recorded, nameOf)].map(([order, operations]) => ({ order, operations }));
   }
 
   async #story(id: string, log: readonly string[]): Promise<string> {
