@@ -27,10 +27,13 @@ export type Behaviour =
 /** An answer that is late comes so long after its call. */
 export const LATE_MS = 15_000;
 
-interface Timer {
+export interface Timer {
   readonly at: number;
   readonly then: () => void;
 }
+
+/** What became of work that was asked of an order: its answer, what it threw, or nothing, because the process died first. */
+export type Ended<Result> = PromiseSettledResult<Result> | { readonly status: "died" };
 
 export class Surroundings {
   now = T0;
@@ -65,7 +68,7 @@ export class Surroundings {
   protected timers: Timer[] = [];
 
   /** What an order reaches of them. */
-  readonly around: Omit<OrderPorts, "store" | "clock"> = {
+  readonly ports: Omit<OrderPorts, "store" | "clock"> = {
     random: () => this.random(),
     providers: (profile) => {
       const provider = (call: ProviderCall) => this.#call(call, profile);
@@ -99,6 +102,36 @@ export class Surroundings {
     return () => {
       this.timers = this.timers.filter((other) => other !== timer);
     };
+  }
+
+  /**
+   * Lets every timer go off that `work` could wait for, and the clock with them.
+   * @param quiet resolves when the order does nothing more, unless a timer goes off
+   * @param fire makes a timer go off
+   */
+  protected async settle<Result>(
+    work: Promise<Result>,
+    quiet: (hasEnded: () => boolean) => Promise<void>,
+    fire: (timer: Timer) => unknown,
+  ): Promise<Ended<Result>> {
+    let ended: Ended<Result> = { status: "died" };
+    work.then(
+      (value) => {
+        ended = { status: "fulfilled", value };
+      },
+      (reason) => {
+        ended = { status: "rejected", reason };
+      },
+    );
+    const hasEnded = () => ended.status !== "died";
+    for (;;) {
+      await quiet(hasEnded);
+      const timer = this.timers.toSorted((a, b) => a.at - b.at)[0];
+      if (!timer || (hasEnded() && timer.at > this.now + LATE_MS)) return ended;
+      this.timers = this.timers.filter((other) => other !== timer);
+      this.now = Math.max(this.now, timer.at);
+      await fire(timer);
+    }
   }
 
   #call(call: ProviderCall, profile: PinnedProfile | null): Promise<ProviderAnswer> {

@@ -9,12 +9,9 @@ import type { Terms } from "../../src/domain/decide.ts";
 import type { OrderState } from "../../src/domain/order.ts";
 import { type AdvanceResult, OrderRunner } from "../../src/runtime/order-runner.ts";
 import type { OrderPorts } from "../../src/runtime/ports.ts";
-import { type Behaviour, LATE_MS, Surroundings } from "./surroundings.ts";
+import { type Behaviour, type Ended, Surroundings } from "./surroundings.ts";
 
 export type { Behaviour };
-
-/** What became of work in the process: its answer, what it threw, or nothing, because the process died first. */
-export type Ended<Result> = PromiseSettledResult<Result> | { readonly status: "died" };
 
 export class World extends Surroundings {
   readonly journal: Commit[] = [];
@@ -33,7 +30,7 @@ export class World extends Surroundings {
 
   /** The process at work; the first use after a kill starts another one. */
   get process(): OrderRunner {
-    this.#process ??= new OrderRunner(this.#ports(), LANES, structuredClone(this.journal), this.alarmAt);
+    this.#process ??= new OrderRunner(this.#allPorts(), LANES, structuredClone(this.journal), this.alarmAt);
     return this.#process;
   }
 
@@ -63,31 +60,15 @@ export class World extends Surroundings {
   }
 
   /** Runs the world until no microtask and no timer is left that `work` could wait for. */
-  async settled<Result>(work: Promise<Result>): Promise<Ended<Result>> {
-    let ended: Ended<Result> = { status: "died" };
-    work.then(
-      (value) => {
-        ended = { status: "fulfilled", value };
-      },
-      (reason) => {
-        ended = { status: "rejected", reason };
-      },
-    );
-    for (;;) {
-      await flushMicrotasks();
-      const timer = this.timers.toSorted((a, b) => a.at - b.at)[0];
-      if (!timer || (ended.status !== "died" && timer.at > this.now + LATE_MS)) return ended;
-      this.timers = this.timers.filter((other) => other !== timer);
-      this.now = Math.max(this.now, timer.at);
-      timer.then();
-    }
+  settled<Result>(work: Promise<Result>): Promise<Ended<Result>> {
+    return this.settle(work, flushMicrotasks, ({ then }) => then());
   }
 
-  #ports(): OrderPorts {
+  #allPorts(): OrderPorts {
     const incarnation = this.#incarnation;
     const alive = () => incarnation === this.#incarnation;
     return {
-      ...this.around,
+      ...this.ports,
       store: {
         append: (commit) => {
           if (!alive()) throw new Error("a dead process wrote");
