@@ -103,10 +103,17 @@ function situationOf(state: OrderState, { now, running }: Circumstances): Situat
 }
 
 function sinceOf(state: OrderState, situation: Situation): number {
-  if (situation === "waiting_for_stage" || situation === "stage_overran") return state.stageSince ?? state.updatedAt;
-  const blocked = openSteps(state).flatMap(([, { blockedSince }]) => (blockedSince === null ? [] : [blockedSince]));
-  if (situation === "waiting_for_provider" && blocked.length > 0) return Math.min(...blocked);
-  return state.updatedAt;
+  switch (situation) {
+    case "waiting_for_stage":
+    case "stage_overran":
+      return state.stageSince ?? state.updatedAt;
+    case "waiting_for_provider": {
+      const blocked = openSteps(state).filter(([, { phase }]) => phase === "blocked");
+      return Math.min(...blocked.map(([, { blockedSince }]) => blockedSince ?? state.updatedAt));
+    }
+    default:
+      return state.updatedAt;
+  }
 }
 
 function attemptOf(event: OrderEvent, at: number): Attempt[] {
@@ -161,8 +168,7 @@ function sentenceOf(state: OrderState, diagnosis: Omit<Diagnosis, "sentence">, {
   const since = `since ${clock(diagnosis.since)}`;
   const steps = diagnosis.steps.join(", ");
   const wake = diagnosis.nextWakeAt === null ? "It has no alarm armed." : `It looks for itself in ${span(diagnosis.nextWakeAt - now)}.`;
-  const undoing = diagnosis.undoing ? ` It is being undone (${state.ending?.reason}).` : "";
-  const retries = openSteps(state).filter(([, step]) => step.phase === "failed");
+  const undoing = state.ending ? ` It is being undone (${state.ending.reason}).` : "";
   switch (diagnosis.situation) {
     case "in_lane":
       return `Waiting for its turn in the ${state.priority} lane ${since}; ${laneInWords(diagnosis.lane)}.${undoing} ${wake}`;
@@ -171,7 +177,7 @@ function sentenceOf(state: OrderState, diagnosis: Omit<Diagnosis, "sentence">, {
     case "between_steps":
       return `Ready for ${steps || "its next step"} ${since} and waiting for a hint.${undoing} ${wake}`;
     case "waiting_for_retry":
-      return `Waiting to try again: ${retries.map(retryOf(now)).join("; ")}.${undoing} ${wake}`;
+      return `Waiting to try again: ${openSteps(state).map(retryOf(now)).join("; ")}.${undoing} ${wake}`;
     case "waiting_for_provider":
       return `${providerOf(provider, now, diagnosis.since)} This order waits with ${steps} and spends no retry.${undoing} ${wake}`;
     case "about_to_be_parked":

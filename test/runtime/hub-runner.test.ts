@@ -13,6 +13,7 @@ class Stand {
   now = BEGINNING;
   alarmAt: number | null = null;
   timesArmed = 0;
+  timesRead = 0;
   saved: HubState | undefined;
   storeWorks = true;
   watching = 0;
@@ -30,7 +31,10 @@ class Stand {
         this.alarmAt = at;
         this.timesArmed++;
       },
-      armedAt: async () => this.alarmAt,
+      armedAt: async () => {
+        this.timesRead++;
+        return this.alarmAt;
+      },
     };
     const sockets = {
       count: () => this.watching,
@@ -210,5 +214,35 @@ describe("The alarm of the hub", () => {
     stand.now += 2 * MINUTE;
     await stand.connect();
     expect(stand.due).toBe(MINUTE);
+  });
+
+  it("is armed once for all who come at the same moment, and read once by a process", async () => {
+    const stand = new Stand();
+    await stand.hub.merge([stand.report(0, 1, 1)]);
+    for (let comers = 0; comers < 3; comers++) await stand.connect();
+    expect([stand.timesArmed, stand.timesRead]).toEqual([1, 1]);
+  });
+
+  it("is armed again when it is due and has not gone off", async () => {
+    const stand = new Stand();
+    await stand.hub.merge([stand.report(0, 1, 1)]);
+    await stand.connect();
+    stand.now = Number(stand.alarmAt);
+    await stand.connect();
+    expect(stand.due).toBe(10 * SECOND);
+  });
+
+  it("is put earlier when there is something to decay", async () => {
+    const stand = new Stand();
+    await stand.connect();
+    expect(stand.due).toBe(MINUTE);
+    await stand.hub.merge([stand.report(0, 1, 1)]);
+    expect(stand.due).toBe(10 * SECOND);
+  });
+
+  it("is not armed for somebody who has gone before the greeting", async () => {
+    const stand = new Stand();
+    await stand.hub.connect(null, () => null);
+    expect(stand.due).toBeNull();
   });
 });

@@ -62,6 +62,123 @@ describe("An order that asks whether its projections have caught up", () => {
   });
 });
 
+describe("An order whose projections are not known to have caught up", () => {
+  const SECOND = 1_000;
+
+  /** One that was confirmed and published, of which the history shows nothing. */
+  async function unsettled(): Promise<World> {
+    const world = await confirmedWorld();
+    world.historyVersion = 0;
+    world.published.length = 0;
+    return world;
+  }
+
+  /** The history forgets what was published since the last look. */
+  async function ringUnheard(world: World): Promise<number> {
+    const before = world.now;
+    await world.ring();
+    world.historyVersion = 0;
+    return world.now - before;
+  }
+
+  it("asks again as long after as it is old, and at least every quarter of an hour", async () => {
+    const world = await unsettled();
+    const waits: number[] = [];
+    for (let looks = 0; looks < 9; looks++) waits.push((await ringUnheard(world)) / SECOND);
+    expect(waits).toEqual([20, 20, 40, 80, 160, 320, 640, 900, 900]);
+    expect(world.published).toHaveLength(9);
+  });
+
+  it("says in the log what the history shows instead, and how old the change is", async () => {
+    const world = await unsettled();
+    await world.ring();
+    expect(world.logged.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ level: "warn", event: "order.unsettled", shown: 0, ageMs: 20 * SECOND }),
+    );
+  });
+
+  it("is not settled by a history that does not answer, asks it again, and publishes nothing on a guess", async () => {
+    const world = await unsettled();
+    world.historyWorks = false;
+    await world.ring();
+    expect([world.published, world.historyReads, world.alarmAt]).toEqual([[], 1, world.now + 20 * SECOND]);
+    expect(world.logged.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ level: "warn", event: "order.unsettled", error: "Error: D1 is down", ageMs: 20 * SECOND }),
+    );
+    world.historyWorks = true;
+    await world.ring();
+    expect([versions(world), world.historyReads]).toEqual([[world.state.version], 2]);
+  });
+
+  it("is asked about no sooner than five seconds after its change, which is still in the queue until then", async () => {
+    const world = await unsettled();
+    world.now += 5 * SECOND - 1;
+    await world.process.wake();
+    expect(world.historyReads).toBe(0);
+    world.now += 1;
+    await world.process.wake();
+    expect(world.historyReads).toBe(1);
+  });
+
+  it("is not asked about by an alarm that comes before its time", async () => {
+    const world = await unsettled();
+    await ringUnheard(world);
+    world.now += 20 * SECOND - 1;
+    await world.process.wake();
+    expect(world.historyReads).toBe(1);
+    world.now += 1;
+    await world.process.wake();
+    expect(world.historyReads).toBe(2);
+  });
+
+  it("is settled by a history that shows a later version than it knows", async () => {
+    const world = await unsettled();
+    world.historyVersion = 99;
+    await world.ring();
+    expect([world.published, world.alarmAt]).toEqual([[], world.state.placedAt + 24 * 60 * MINUTE]);
+  });
+
+  it("is not told to be older than it is by a change that came while it was asked about", async () => {
+    const world = await unsettled();
+    world.whileHistoryIsAsked = () => {
+      world.whileHistoryIsAsked = () => {};
+      world.process.command({ type: "CancelOrder", by: "ada" });
+    };
+    await world.ring();
+    expect(world.logged.map((line) => JSON.parse(line).event)).not.toContain("order.unsettled");
+    expect(versions(world)).toEqual([world.state.version]);
+  });
+});
+
+describe("A change", () => {
+  it("is published once by a process, however often it is asked to", async () => {
+    const world = await confirmedWorld();
+    world.published.length = 0;
+    await world.hint();
+    world.process.quarantine({ class: "bug", detail: "too late" });
+    expect(world.published).toEqual([]);
+  });
+
+  it("is not published again by a process that has just started", async () => {
+    const world = await confirmedWorld();
+    world.published.length = 0;
+    world.kill();
+    await world.hint();
+    expect(world.published).toEqual([]);
+  });
+
+  it("brings the newest two hundred commits of an order that has had more", () => {
+    const world = new World();
+    world.place(placedOrder());
+    world.process.quarantine({ class: "bug", detail: "undeliverable" });
+    for (let times = 0; times < 200; times++) {
+      world.process.command({ type: "CorrectOrder", by: "ada", reason: "moved", changes: { shipTo: { country: "GB" } } });
+    }
+    const told = world.published.at(-1)?.commits ?? [];
+    expect([told.length, told[0]?.version, told.at(-1)?.version]).toEqual([200, 3, 202]);
+  });
+});
+
 describe("A commit", () => {
   it("arms the alarm anew when the one that it would rely on is long overdue, and was lost", async () => {
     const world = await confirmedWorld();

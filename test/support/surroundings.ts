@@ -43,6 +43,9 @@ export class Surroundings {
   historyReads = 0;
   /** What happens while the history is being asked. */
   whileHistoryIsAsked: () => void = () => {};
+  /** Whether queues take what is sent and tell their backlog, and whether the history answers. */
+  queuesWork = true;
+  historyWorks = true;
   /** When the oldest message in the order's lane was sent; null for an empty lane. */
   oldestInLane: number | null = null;
   /** Whether the breaker of a port lets a call pass. */
@@ -82,18 +85,27 @@ export class Surroundings {
       this.published.push(change);
       this.historyVersion = Math.max(this.historyVersion, change.order.version);
     },
-    hint: async (hint) => void this.hints.push(hint),
-    deadLetter: async (letter) => void this.deadLetters.push(letter),
+    hint: async (hint) => this.#send(this.hints, hint),
+    deadLetter: async (letter) => this.#send(this.deadLetters, letter),
     historyVersion: async () => {
       this.historyReads++;
+      if (!this.historyWorks) throw new Error("D1 is down");
       const shown = this.historyVersion;
       this.whileHistoryIsAsked();
       return shown;
     },
-    backlog: async () => (this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane }),
+    backlog: async () => {
+      if (!this.queuesWork) throw new Error("the queue is down");
+      return this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane };
+    },
     background: (work) => void work.catch(() => {}),
     log: (level, event, fields) => void this.logged.push(JSON.stringify({ level, event, ...fields })),
   };
+
+  #send<Message>(queue: Message[], message: Message): void {
+    if (!this.queuesWork) throw new Error("the queue is down");
+    queue.push(message);
+  }
 
   /** Runs `then` when the clock has come so far, unless the returned function is called first. */
   after(ms: number, then: () => void): () => void {
