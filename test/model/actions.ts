@@ -38,12 +38,11 @@ type Deed = (order: Subject, before: Before) => Promise<unknown>;
 
 const act = (name: string, deed: Deed) => new Action(name, (order, before) => order.settled(deed(order, before)));
 
-/** Something is done while the calls of a hint are out, if the hint makes any that are not answered at once. */
-export const whileCalling = (name: string, deed: Deed) =>
+/** Something is done while the calls of a hint are out; nothing is when it makes none, or none that is not answered at once. */
+const whileCalling = (name: string, deed: Deed) =>
   new Action(`hint 1, and while its calls are out ${name}`, async (order, before) => {
     const calling = hinted(1)(order, before);
-    calling.catch(() => {});
-    await order.quiet(calling);
+    if (!(await order.callsAreOut(calling))) return order.settled(calling);
     const done = await deed(order, before).catch(() => "rejected");
     return order.settled(calling.then((answer) => ({ answer, done })));
   });
@@ -75,7 +74,7 @@ export const place = (changes: Partial<PlacedOrder> = {}, profile?: PinnedProfil
   );
 export const placeUnderProfile = place({}, PROFILE);
 
-export const recognise = (digest: string) => act(`recognise(${digest})`, ({ address }) => address.recognise(digest));
+const recognise = (digest: string) => act(`recognise(${digest})`, ({ address }) => address.recognise(digest));
 
 const laneOf = ({ state }: Before): Priority => state?.priority ?? "standard";
 const hinted =
@@ -91,12 +90,11 @@ const staleHint = act("hint of another lane", ({ address }, before) =>
 const twoHints = new Action("hint 1, and hint 2 while its calls are out", async (order, before) => {
   const { address } = order;
   const first = hinted(1)(order, before);
-  first.catch(() => {});
-  await order.quiet(first);
-  const second = address.advance({ priority: laneOf(before), attempt: 2 });
-  second.catch(() => {});
+  if (!(await order.callsAreOut(first))) return order.settled(first);
+  const both = Promise.all([first, address.advance({ priority: laneOf(before), attempt: 2 })]);
+  both.catch(() => {});
   await address.view(TENANT);
-  return order.settled(Promise.all([first, second]));
+  return order.settled(both);
 });
 
 export const command = (given: OrderCommand, tenant = TENANT) =>
@@ -114,7 +112,7 @@ export const alarm = act("the alarm goes off when it is due", async (order) => {
   return order.alarmGoesOff();
 });
 
-export const deadLetter = (cause: Cause) => act(`dead letter (${cause.class})`, ({ address }) => address.quarantine(cause));
+const deadLetter = (cause: Cause) => act(`dead letter (${cause.class})`, ({ address }) => address.quarantine(cause));
 
 const set = (name: string, change: (around: Subject["around"]) => void) => act(name, async ({ around }) => change(around));
 export const pass = (ms: number) =>
@@ -172,7 +170,7 @@ export const abort = act("abort", (order) => order.isAborted());
 export const alarmIsLost = act("the alarm is lost", (order) => order.alarmIsLost());
 const ask = (what: "view" | "events" | "diagnosis", tenant = TENANT) =>
   act(`${what} for ${tenant}`, ({ address }) => address[what](tenant));
-export const poke = (name: string, shown: (around: Subject["around"]) => number) =>
+const poke = (name: string, shown: (around: Subject["around"]) => number) =>
   act(`poke, the history shows ${name}`, ({ address, around }) => address.poke(shown(around)));
 export const disk = (full: boolean) => act(full ? "the disk is full" : "the disk has room", (order) => order.diskIsFull(full));
 
@@ -189,13 +187,18 @@ const someCommand = fc.oneof(
 const someDeadLetter = fc
   .constantFrom<Cause>({ class: "poison", step: "authorize", detail: "400" }, { class: "bug", detail: "in vain" })
   .map(deadLetter);
-/** What may be done while calls are out: what ends without them. */
+export const diagnosisWhileCalling = whileCalling("diagnosis", ({ address }) => address.diagnosis(TENANT));
+export const laneBacksUp = set("the lane backs up", (around) => {
+  around.oldestInLane = around.now - MINUTE;
+});
+
+/** What may be done while calls are out is what ends without them. */
 const someDeed = fc.oneof(
   command$.map((given) => whileCalling(given.type, ({ address }) => address.command(TENANT, given))),
   fc.constantFrom(
     whileCalling("place", ({ address }, { orderId }) => address.place(placedOrder({ orderId }))),
     whileCalling("dead letter", ({ address }) => address.quarantine({ class: "poison", detail: "400" })),
-    whileCalling("diagnosis", ({ address }) => address.diagnosis(TENANT)),
+    diagnosisWhileCalling,
     whileCalling("poke", ({ address }) => address.poke(0)),
     whileCalling("the alarm goes off", (order) => order.alarmGoesOff()),
     whileCalling("abort", (order) => order.isAborted()),
@@ -258,9 +261,7 @@ export const action: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.constantFrom(
-      set("the lane backs up", (around) => {
-        around.oldestInLane = around.now - MINUTE;
-      }),
+      laneBacksUp,
       set("the lane is drained", (around) => {
         around.oldestInLane = null;
       }),
@@ -280,7 +281,7 @@ export const beginning = fc.oneof(
 /** How a call goes: as a provider may answer, or as only an adapter with a bug does. */
 export type Answer = Behaviour | "hold" | "busy" | "throw";
 
-/** Null for an answer that the surroundings give themselves. */
+/** The answer itself, or the name of one that the surroundings give. */
 export function answerOf(answer: Answer, step: Step): Promise<ProviderAnswer> | Behaviour {
   switch (answer) {
     case "hold":

@@ -1,9 +1,10 @@
 /**
- * The simulated order and the real one live the same lives. What the simulator, the laws and most tests of the runner prove of
- * the one then holds for the other, with its SQLite, its RPC, its alarm and its restarts.
+ * The simulated order and the real one live the same lives: the same is asked of both, the same faults and times meet both, and
+ * after each action their answers, journals, alarms, calls, messages and log lines are equal. What the simulator, the laws and
+ * most tests of the runner prove of the one then holds for the other, with its SQLite, its RPC, its alarm and its restarts.
  */
 import fc from "fast-check";
-import { describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Commit, OrderEvent } from "../../src/contract/events.ts";
 import { OrderStatus } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
@@ -20,9 +21,11 @@ import {
   breaker,
   CORRECTION,
   command,
+  diagnosisWhileCalling,
   disk,
   evict,
   hint,
+  laneBacksUp,
   nextStageIsReached,
   pass,
   place,
@@ -60,10 +63,10 @@ vi.mock("../../src/projections/history/queries.ts", async (original) => ({
 }));
 
 /** Enough for what is likely, and few enough for a machine that is busy with other tests. */
-const RUNS = 100;
+const RUNS = 80;
 
 /** An order that hangs is shown as a counterexample, before the runner gives the whole test up. */
-const RUN_TIMEOUT_MS = 5_000;
+const RUN_TIMEOUT_MS = 10_000;
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -169,6 +172,7 @@ const LIVES: readonly [Script, ...Action[]][] = [
   [{ screen: ["hold"] }, place(), pass(10 * MINUTE), alarm, command({ type: "RejectOrder", by: "ada" }), evict, hint(1)],
   [{ authorize: ["poison"] }, place(), hint(1), alarm, command(CORRECTION), evict, command({ type: "RedriveOrder", by: "ada" }), hint(1)],
   [{ route: ["refuse"], capture: ["die_after_effect"] }, place(), breaker("inventory", false), hint(1), evict, hint(2, "inventory"), alarm],
+  [{ authorize: ["answer_late"] }, place(), laneBacksUp, alarm, evict, alarm, diagnosisWhileCalling, abort, alarm],
   [{}, place(), abort, disk(true), alarm, evict, disk(false), alarm],
 ];
 
@@ -176,6 +180,9 @@ const ALL = {
   statuses: new Set<string>(OrderStatus.options),
   events: new Set<string>(OrderEvent.options.map(({ shape }) => shape.type.value)),
 };
+
+beforeAll(() => RealOrder.isLoaded());
+afterAll(() => vi.restoreAllMocks());
 
 describe("The simulated order and the real one", () => {
   it("do the same, whatever happens to them", async () => {

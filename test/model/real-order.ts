@@ -11,13 +11,13 @@ import { CALL_TIMEOUT_MS } from "../../src/domain/progress.ts";
 import { Outbox } from "../../src/messaging/outbox.ts";
 import { log } from "../../src/platform/log.ts";
 import { type Ended, Surroundings, type Timer } from "../support/surroundings.ts";
-import type { Stored, Subject } from "./subject.ts";
+import { hasEnded, type Stored, type Subject } from "./subject.ts";
 
 /** How long an order listens to a call that it has given up, as `runtime/attempt.ts` has it. */
 const LATE_ANSWER_MS = 60_000;
 
-/** Turns of the real event loop after which whatever an order does without waiting for a timer is done. */
-const MANY_TURNS = 2_000;
+/** Turns of the real event loop, of a millisecond and more, in which whatever an order does without waiting for a timer is done. */
+const MANY_TURNS = 5_000;
 
 const HAS_JOURNAL = "SELECT 1 FROM sqlite_master WHERE name = 'journal'";
 const JOURNAL = "SELECT version, at, events FROM journal ORDER BY version";
@@ -46,6 +46,11 @@ export class RealOrder implements Subject {
     playedBy(this.around);
   }
 
+  /** Loads the Worker, which takes longer than anything that an order does. */
+  static async isLoaded(): Promise<void> {
+    await runInDurableObject(env.ORDERS.getByName("nobody"), () => {});
+  }
+
   /** A stub that has thrown is broken, hence a fresh one per use. */
   get #stub() {
     return env.ORDERS.getByName(this.#name);
@@ -59,13 +64,8 @@ export class RealOrder implements Subject {
     return this.around.settled(work);
   }
 
-  quiet(work: Promise<unknown>): Promise<void> {
-    let ended = false;
-    const ends = () => {
-      ended = true;
-    };
-    work.then(ends, ends);
-    return this.around.quiet(() => ended);
+  callsAreOut(work: Promise<unknown>): Promise<boolean> {
+    return this.around.callsAreOut(work);
   }
 
   alarmGoesOff(): Promise<boolean> {
@@ -150,8 +150,21 @@ class RealSurroundings extends Surroundings {
     return this.after(ms, this.#isDoomed ? () => {} : then);
   }
 
-  /** The end of the work, a call that is out or the death of the process: an order that does nothing more shows one of these. */
-  async quiet(hasEnded: () => boolean): Promise<void> {
+  async callsAreOut(work: Promise<unknown>): Promise<boolean> {
+    const ended = hasEnded(work);
+    await this.#quiet(ended);
+    return !ended() && !this.#hasDied;
+  }
+
+  async settled<Result>(work: Promise<Result>): Promise<Ended<Result>> {
+    const ended = await this.settle(work, (ended) => this.#quiet(ended), this.#fire);
+    const died = ended.status === "rejected" && this.#hasDied;
+    this.#hasDied = false;
+    return died ? { status: "died" } : ended;
+  }
+
+  /** An order that goes no further without time has ended its work, or it waits for a call, whose time stands among the timers. */
+  async #quiet(hasEnded: () => boolean): Promise<void> {
     for (let turns = 0; turns < MANY_TURNS; turns++) {
       if (this.#isDoomed) {
         this.#isDoomed = false;
@@ -162,13 +175,6 @@ class RealSurroundings extends Surroundings {
       await turn();
     }
     throw new Error("the actor neither answers nor waits for a provider");
-  }
-
-  async settled<Result>(work: Promise<Result>): Promise<Ended<Result>> {
-    const ended = await this.settle(work, (hasEnded) => this.quiet(hasEnded), this.#fire);
-    const died = ended.status === "rejected" && this.#hasDied;
-    this.#hasDied = false;
-    return died ? { status: "died" } : ended;
   }
 }
 

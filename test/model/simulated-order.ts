@@ -11,7 +11,7 @@ import { OPERATIONS } from "../../src/domain/ports.ts";
 import { openSteps } from "../../src/domain/progress.ts";
 import type { Ended } from "../support/surroundings.ts";
 import { World } from "../support/world.ts";
-import type { Stored, Subject } from "./subject.ts";
+import { hasEnded, type Stored, type Subject } from "./subject.ts";
 
 /** As `actors/actor.ts` has it. */
 const WAKE_FAILED_MS = 5_000;
@@ -48,8 +48,11 @@ export class SimulatedOrder implements Subject {
     return this.around.settled(work);
   }
 
-  async quiet(): Promise<void> {
+  async callsAreOut(work: Promise<unknown>): Promise<boolean> {
+    const { process } = this.around;
+    const ended = hasEnded(work);
     await new Promise((resolve) => setImmediate(resolve));
+    return !ended() && process === this.around.process;
   }
 
   async alarmGoesOff(): Promise<boolean> {

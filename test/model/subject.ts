@@ -20,8 +20,8 @@ export interface Subject {
   readonly address: OrderAddress;
   /** Runs it until it does no more of what `work` could wait for. */
   settled<Result>(work: Promise<Result>): Promise<Ended<Result>>;
-  /** Resolves when `work` has ended, or waits for calls that are out. */
-  quiet(work: Promise<unknown>): Promise<void>;
+  /** Lets `work` go as far as it goes without time. @returns whether it waits for calls now, or else has ended or died */
+  callsAreOut(work: Promise<unknown>): Promise<boolean>;
   /** The alarm goes off now, whatever it was armed for; false when none is armed. */
   alarmGoesOff(): Promise<boolean>;
   /** The platform delivers an alarm at least once: this is once more than was armed. */
@@ -36,4 +36,14 @@ export interface Subject {
   diskIsFull(full: boolean): Promise<void>;
   /** Read from the store, past the code under test. */
   stored(): Promise<Stored>;
+}
+
+/** Tells at any time whether `work` has ended, and takes care of its rejection. */
+export function hasEnded(work: Promise<unknown>): () => boolean {
+  let ended = false;
+  const ends = () => {
+    ended = true;
+  };
+  work.then(ends, ends);
+  return () => ended;
 }
