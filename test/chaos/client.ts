@@ -61,6 +61,8 @@ export interface Weather {
   notNow: number;
   /** Attempts answered with 500, each with what was asked and said. */
   readonly bugs: string[];
+  /** Attempts answered with 500 where it is no bug of ours, because nothing could be written. */
+  unwritten: number;
 }
 
 export interface ClientOptions {
@@ -71,11 +73,13 @@ export interface ClientOptions {
   /** Jitter of the waiting between attempts. */
   readonly draw: Draw;
   readonly weather: Weather;
+  /** Whether nothing can be written just now. */
+  readonly isFull?: () => boolean;
   /** Told of every attempt at an order that may have reached the server, once it is over. */
   readonly record?: (operation: Recorded) => void;
 }
 
-export const calmWeather = (): Weather => ({ requests: 0, unanswered: 0, notNow: 0, bugs: [] });
+export const calmWeather = (): Weather => ({ requests: 0, unanswered: 0, notNow: 0, bugs: [], unwritten: 0 });
 
 export class Client {
   readonly #options: ClientOptions;
@@ -147,14 +151,16 @@ export class Client {
   }
 
   async #insist(method: string, path: string, body?: object, more: Partial<Request> = {}): Promise<Reply> {
-    const { url, signal, draw, weather } = this.#options;
+    const { url, signal, draw, weather, isFull = () => false } = this.#options;
     weather.requests++;
     for (;;) {
       signal.throwIfAborted();
       const invokedAt = performance.now();
+      const wasFull = isFull();
       const reply = await attempt(new URL(path, url()), method, body, more.headers ?? {});
       if (reply !== "unreached") this.#record(more, invokedAt, reply);
       if (typeof reply === "string") weather.unanswered++;
+      else if (reply.status === 500 && (wasFull || isFull())) weather.unwritten++;
       else if (reply.status === 500) weather.bugs.push(`${method} ${path}: ${reply.text.slice(0, MAX_EXCERPT)}`);
       else if (NOT_NOW.has(reply.status)) weather.notNow++;
       else return reply;
