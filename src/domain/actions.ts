@@ -19,8 +19,7 @@ const COMMANDS: Readonly<Record<Action, (state: OrderState) => OrderCommand | nu
     const next = nextStage(trackOf(state), state.stage);
     return next ? { type: "ReachStage", stage: next.name, by } : null;
   },
-  // Any correction that changes something.
-  correct: ({ order }) => ({ type: "CorrectOrder", by, reason: "", changes: { payment: { token: `${order.payment.token}*` } } }),
+  correct: () => ({ type: "CorrectOrder", by, reason: "", changes: {} }),
   redrive: () => ({ type: "RedriveOrder", by }),
 };
 

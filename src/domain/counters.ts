@@ -76,7 +76,7 @@ export function countOrders(
     if (before !== undefined && before.version >= order.version) continue;
     if (before !== undefined) contribute(next, before, -1);
     contribute(next, order, 1);
-    addToRates(next, before, order, now);
+    addToRates(next, before, order);
     changed.set(order.orderId, contributionOf(before, order));
   }
   for (const slice of Object.keys(next.slices)) if (!inRing(Number(slice), now)) delete next.slices[slice];
@@ -153,16 +153,17 @@ function addOrders(tally: Tally, priority: Priority, status: OrderStatus, by: nu
   if (Object.keys(counts).length === 0) delete tally.orders[priority];
 }
 
-/** The slice that takes an event is the one of the event's own time; when it is heard of does not matter. */
-function addToRates(tally: Tally, before: Contribution | undefined, order: OrderSummary, now: number): void {
+/**
+ * The slice that takes an event is the one of the event's own time; when it is heard of does not matter. A slice that lies
+ * outside of the ring is taken away again with those that have left it.
+ */
+function addToRates(tally: Tally, before: Contribution | undefined, order: OrderSummary): void {
   const { placedAt, startedAt, confirmedAt, priority } = order;
-  const within = (at: number, add: (slice: Slice) => void) => {
-    if (inRing(sliceOf(at), now)) add(sliceAt(tally, String(sliceOf(at))));
-  };
-  if (before === undefined) within(placedAt, (slice) => (slice.submitted += 1));
-  if (confirmedAt !== null && !before?.confirmCounted) within(confirmedAt, (slice) => (slice.confirmed += 1));
+  const sliceOfTime = (at: number) => sliceAt(tally, String(sliceOf(at)));
+  if (before === undefined) sliceOfTime(placedAt).submitted += 1;
+  if (confirmedAt !== null && !before?.confirmCounted) sliceOfTime(confirmedAt).confirmed += 1;
   if (startedAt !== null && !before?.startCounted) {
-    within(startedAt, (slice) => increase(waitsOf(slice, priority), String(bucketOf(startedAt - placedAt)), 1));
+    increase(waitsOf(sliceOfTime(startedAt), priority), String(bucketOf(startedAt - placedAt)), 1);
   }
 }
 

@@ -129,8 +129,7 @@ export class OrderRecord {
 
   log(level: "info" | "warn" | "error", event: LogEvent, fields: LogFields): void {
     const { order, priority, status, version } = this.state;
-    const trace = order.trace === undefined ? {} : { trace: order.trace };
-    this.#ports.log(level, event, { orderId: order.orderId, lane: priority, status, version, ...fields, ...trace });
+    this.#ports.log(level, event, { orderId: order.orderId, lane: priority, status, version, ...fields, trace: order.trace });
   }
 
   #fold(next: OrderState, commit: Commit): void {

@@ -113,7 +113,7 @@ export class SagaRunner {
     const startedAt = this.#ports.clock.now();
     const { state } = this.#record;
     const outcome = await callProvider(state, step, { clock: this.#ports.clock, providers: this.#providersOf() }, (late) =>
-      this.#recordLate(late),
+      this.#recordLate(late, startedAt),
     );
     const { attempt, answer } = outcome;
     this.#tellBreaker(step, answer);
@@ -135,12 +135,12 @@ export class SagaRunner {
   }
 
   /** An answer that says only that the call failed tells nothing that giving it up had not told. */
-  #recordLate(outcome: Outcome): void {
+  #recordLate(outcome: Outcome, calledAt: number): void {
     const { step, attempt, answer } = outcome;
     if (answer.outcome === "failed") return;
     try {
-      const { state } = this.#record;
-      this.#record.commit(decideOutcomes(state, [outcome], this.#outcomeContext(state.startedAt ?? 0)));
+      // An order whose run could commit nothing has not been started in its journal: it is by the answer to its call.
+      this.#record.commit(decideOutcomes(this.#record.state, [outcome], this.#outcomeContext(calledAt)));
       this.#record.log("warn", "order.late_answer", { step, attempt, ...describe(answer) });
       this.#ports.background(this.run({ kind: "late" }).then(() => this.#settlement.publish()));
     } catch (error) {

@@ -59,7 +59,7 @@ export class Settlement {
     try {
       const shown = await this.#ports.historyVersion(order.orderId);
       if (this.#record.state.version !== version) return;
-      const settled = shown !== null && shown >= version;
+      const settled = (shown ?? 0) >= version;
       this.#record.lookAgain({ settleAt: settled ? "never" : again });
       if (settled) return;
       this.#record.log("warn", "order.unsettled", { shown, ageMs: age });

@@ -191,3 +191,38 @@ describe("What a tenant is shown of a breaker", () => {
     expect(shown({ account, breaker, waiting: 3 }, true)).toMatchObject({ by: "ada", reason: "moving house", waiting: 3 });
   });
 });
+
+describe("The evidence of a breaker", () => {
+  const result = { orderId: "x", worked: false, detail: "503", usedUp: true };
+
+  it("keeps the newest time at which a call worked, whichever is told of first", () => {
+    expect(worked(worked(NO_EVIDENCE, 10), 5).workedAt).toBe(10);
+    expect(worked(worked(NO_EVIDENCE, 5), 10).workedAt).toBe(10);
+    expect(worked(NO_EVIDENCE, 5).workedAt).toBe(5);
+  });
+
+  it("forgets with a call that worked what failed before it or with it, and keeps what failed after", () => {
+    const evidence: Evidence = {
+      workedAt: null,
+      failed: new Map([
+        ["before", 9],
+        ["with", 10],
+        ["after", 11],
+      ]),
+    };
+    expect([...worked(evidence, 10).failed.keys()]).toEqual(["after"]);
+  });
+
+  it("of an order whose retries are used up counts alone from when no call has worked for longer than the window", () => {
+    const { withinMs } = DEFAULT_BREAKER;
+    const tripsAfter = (ms: number) => failed(worked(NO_EVIDENCE, 0), result, DEFAULT_BREAKER, ms).trips;
+    expect([withinMs, withinMs + 1].map(tripsAfter)).toEqual([false, true]);
+  });
+});
+
+describe("A breaker that a person has closed", () => {
+  it("names the person and, where there was one, the reason", () => {
+    expect(resumed("ada", "it works again", 5)).toEqual({ state: "closed", since: 5, by: "ada", reason: "it works again" });
+    expect(Object.keys(resumed("ada", undefined, 5))).toEqual(["state", "since", "by"]);
+  });
+});

@@ -2,7 +2,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { OrderStatus, type OrderSummary, Priority } from "../../src/contract/order.ts";
 import { StatsSnapshot, Tally } from "../../src/contract/stats.ts";
-import { type Contribution, countOrders, emptyTally, isQuiet, mergeTallies, SHARDS, shardOf, snapshot } from "../../src/domain/counters.ts";
+import {
+  type Contribution,
+  contributionOf,
+  countOrders,
+  emptyTally,
+  isQuiet,
+  mergeTallies,
+  recount,
+  SHARDS,
+  shardOf,
+  snapshot,
+} from "../../src/domain/counters.ts";
 import { orderIdOf, summary } from "../projections/history/summaries.ts";
 
 const NOW = 1_700_000_000_000;
@@ -241,5 +252,41 @@ describe("Shards", () => {
     const digits = [..."0123456789abcdefghjkmnpqrstvwxyz"];
     const shards = digits.map((digit) => shardOf(`ord_0000000000000000000000000${digit}`));
     for (let shard = 0; shard < SHARDS; shard++) expect(shards.filter((found) => found === shard)).toHaveLength(digits.length / SHARDS);
+  });
+});
+
+describe("The rate of the last minute", () => {
+  it("counts the slice that the minute begins in by the share of it that lies within", () => {
+    const sliceStart = NOW - (NOW % (10 * SECOND));
+    const orders = Array.from({ length: 4 }, (_, n) => summary({ orderId: orderIdOf(n), placedAt: sliceStart }));
+    const { tally } = counted(orders, sliceStart);
+    const rateAfter = (ms: number) => snapshot(tally, sliceStart + ms).throughput.submittedPerMinute;
+    expect([0, 59_999, 60_000, 62_500, 65_000, 67_500, 70_000].map(rateAfter)).toEqual([4, 4, 4, 3, 2, 1, 0]);
+  });
+
+  it("keeps the counters from being quiet when only confirmations are left in it", () => {
+    const order = summary({ placedAt: NOW - 10 * MINUTE, confirmedAt: NOW, status: "confirmed" });
+    const shown = counted([order]).shown();
+    expect([shown.throughput, shown.waiting.standard.p50Ms]).toEqual([{ submittedPerMinute: 0, confirmedPerMinute: 1 }, null]);
+    expect(isQuiet(shown)).toBe(false);
+    expect(isQuiet(counted([order]).shown(NOW + 2 * MINUTE))).toBe(true);
+  });
+});
+
+describe("What an order counts for", () => {
+  it("has its start and its confirmation in the rates for good, though a repair finds that it never had them", () => {
+    const before = contributionOf(undefined, summary({ startedAt: NOW, confirmedAt: NOW }));
+    expect(contributionOf(before, summary({ version: 9 }))).toMatchObject({ version: 9, startCounted: true, confirmCounted: true });
+    expect(contributionOf(undefined, summary())).toMatchObject({ startCounted: false, confirmCounted: false });
+  });
+
+  it("is added up anew by group, with the revenue of what is processed", () => {
+    const group = { priority: "standard", currency: "GBP", orders: 2, total: 500 } as const;
+    const old = counted([summary({ status: "held" })]).tally;
+    const { orders, revenue, slices } = recount(old, [
+      { ...group, status: "confirmed" },
+      { ...group, status: "failed" },
+    ]);
+    expect([orders, revenue, slices]).toEqual([{ standard: { confirmed: 2, failed: 2 } }, { GBP: 500 }, old.slices]);
   });
 });

@@ -17,6 +17,7 @@ import {
   readCauseFingerprint,
   STALL_PATIENCE_MS,
   stopRedrive,
+  tickMs,
   took,
   toTake,
   underWay,
@@ -189,5 +190,18 @@ describe("A redrive", () => {
     const moving = OrderStatus.options.filter((status) => outcomeOf(status) === null);
     expect(moving).toEqual(["accepted", "processing", "cancelling"]);
     expect(outcomeOf("quarantined")).toBe("failed");
+  });
+});
+
+describe("A job that is looked after", () => {
+  const spec: RedriveSpec = { ratePerSecond: 2, canaryShare: 0.5, stopAtFailureShare: 1 };
+  const waiting = took(beginRedrive(spec, 4, T0), 2, T0);
+
+  it("is looked at each second while it has orders to take, however long nothing has happened", () => {
+    expect(tickMs(beginRedrive(spec, 4, T0), spec, T0 + 60_000)).toBe(1_000);
+  });
+
+  it("is looked at less often when it has nothing to take and has learnt nothing for a quarter of a minute", () => {
+    expect([14_999, 15_000].map((ms) => tickMs(waiting, spec, T0 + ms))).toEqual([1_000, 5_000]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { PlacedOrder } from "../../src/contract/events.ts";
-import { RISK_LIMITS, screenOrder } from "../../src/domain/risk.ts";
+import { limitsFrom, RISK_LIMITS, screenOrder } from "../../src/domain/risk.ts";
 import { placedOrder } from "../support/orders.ts";
 
 const flagsOf = (changes: Partial<PlacedOrder>) => screenOrder(placedOrder(changes), 1);
@@ -36,5 +36,30 @@ describe("Risk screening", () => {
     expect(flagsOf({ currency: "PEN", total: RISK_LIMITS.fallback.reviewFrom })).toEqual(["amount"]);
     expect(flagsOf({ ...foreign, currency: "PEN", total: RISK_LIMITS.fallback.foreignCardFrom })).toEqual(["foreign_card"]);
     expect(flagsOf({ currency: "PEN", total: RISK_LIMITS.fallback.foreignCardFrom })).toEqual([]);
+  });
+});
+
+describe("The limits of a tenant", () => {
+  const own = { reviewFrom: 100, foreignCardFrom: 10 };
+
+  it("are the embedded ones where it says nothing", () => {
+    expect(limitsFrom()).toEqual(RISK_LIMITS);
+    expect(limitsFrom({})).toEqual(RISK_LIMITS);
+  });
+
+  it("take the place of the embedded ones of the same currency, and of no other", () => {
+    const { byCurrency, fallback } = limitsFrom({ limits: { GBP: own } });
+    expect(byCurrency).toEqual({ ...RISK_LIMITS.byCurrency, GBP: own });
+    expect(fallback).toEqual(RISK_LIMITS.fallback);
+  });
+
+  it("take the place of all others when it says so", () => {
+    const otherwise = { reviewFrom: 7, foreignCardFrom: 7 };
+    expect(limitsFrom({ limits: { GBP: own }, otherwise })).toMatchObject({ byCurrency: { GBP: own }, fallback: otherwise });
+    expect(Object.keys(limitsFrom({ limits: { GBP: own }, otherwise }).byCurrency)).toEqual(["GBP"]);
+  });
+
+  it("say how many orders of one customer are normal, and within how long", () => {
+    expect(limitsFrom({ velocityMax: 3, velocityWindowMs: 60_000 })).toMatchObject({ velocityMax: 3, velocityWindowMs: 60_000 });
   });
 });

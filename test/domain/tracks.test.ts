@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Track } from "../../src/contract/profile.ts";
 import { decide } from "../../src/domain/decide.ts";
-import { nextStage, stageBudgetMs, TRACKS } from "../../src/domain/tracks.ts";
-import { confirmed, given } from "../support/orders.ts";
+import { nextStage, stageBudgetMs, TRACKS, trackOf } from "../../src/domain/tracks.ts";
+import { confirmed, given, placedOrder } from "../support/orders.ts";
 
 const TRACK: Track = {
   firstStageWithinMs: 1,
@@ -50,4 +50,15 @@ describe("The embedded tracks", () => {
 
   it("give a stage that they do not know the time of the first one", () =>
     expect(stageBudgetMs(TRACKS.bakery as Track, "glazing")).toBe(10 * MINUTES));
+});
+
+describe("The track of an order", () => {
+  it("is its tenant's own as it was pinned, else the embedded one of its name", () => {
+    expect(trackOf({ order: placedOrder({ track: "bakery" }), profile: null })).toBe(TRACKS.bakery);
+    expect(trackOf({ order: placedOrder({ track: "bakery" }), profile: { version: 1, track: TRACK } })).toBe(TRACK);
+  });
+
+  it("is never lost by a release", () => {
+    expect(() => trackOf({ order: placedOrder({ track: "glazing" }), profile: null })).toThrow("glazing");
+  });
 });

@@ -3,19 +3,26 @@ import { LANES, Priority } from "../../src/contract/lanes.ts";
 import type { Hint } from "../../src/contract/messages.ts";
 import { type HintBindings, sendHints } from "../../src/messaging/hints.ts";
 import { log } from "../../src/platform/log.ts";
+import { T0 } from "../support/orders.ts";
 
-/** The lanes' queues, which keep what they take. @param broken the lane whose queue takes nothing */
-function queues(broken?: Priority) {
+/**
+ * The lanes' queues, which keep what they take.
+ * @param broken the lane whose queue takes nothing
+ * @param metrics what each send is told of the backlog
+ */
+function queues(broken?: Priority, metrics: object = { backlogCount: 0, backlogBytes: 0 }) {
+  const delays: (number | undefined)[] = [];
   const sent = new Map(Priority.options.map((lane) => [lane, [] as string[]]));
   const queueOf = (lane: Priority) => ({
     sendBatch: async (messages: readonly MessageSendRequest<Hint>[]) => {
       if (lane === broken) throw new Error("the queue is down");
       sent.get(lane)?.push(...messages.map(({ body }) => body.orderId));
-      return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+      delays.push(...messages.map(({ delaySeconds }) => delaySeconds));
+      return { metadata: { metrics } };
     },
   });
   const bindings = Object.fromEntries(Priority.options.map((lane) => [LANES[lane].binding, queueOf(lane)])) as unknown as HintBindings;
-  return { bindings, sent: () => Object.fromEntries(sent) };
+  return { bindings, delays, sent: () => Object.fromEntries(sent) };
 }
 
 async function send(bindings: HintBindings, ...hints: readonly Hint[]): Promise<void> {
@@ -52,5 +59,53 @@ describe("Hints", () => {
       expect(warn.mock.calls.map(([event, fields]) => [event, fields?.orderId])).toEqual([["hint.lost", broken]]);
       warn.mockClear();
     }
+  });
+
+  describe("into a lane that is full", () => {
+    const FULL = { backlogCount: 10_000, backlogBytes: 0 };
+    const hint: Hint = { orderId: "a", priority: "standard" };
+
+    it("are put off, once the answer to a send has told so, and for as long as that is fresh", async () => {
+      vi.spyOn(Math, "random").mockReturnValue(0.5);
+      vi.setSystemTime(T0);
+      const { bindings, delays } = queues(undefined, FULL);
+      await send(bindings, hint);
+      expect(delays, "nothing was known").toEqual([undefined]);
+      const toldAt = Date.now();
+      vi.setSystemTime(toldAt + 10_000);
+      await send(bindings, hint);
+      expect(delays).toEqual([undefined, 15]);
+      vi.setSystemTime(Date.now() + 10_001);
+      await send(bindings, hint);
+      expect(delays, "it was told too long ago").toEqual([undefined, 15, undefined]);
+    });
+
+    it("are put off by the lane's numbers as the deployment has them", async () => {
+      vi.spyOn(Math, "random").mockReturnValue(0.5);
+      vi.setSystemTime(T0 + 60 * 60_000);
+      const { bindings, delays } = queues(undefined, FULL);
+      const roomy = { ...bindings, LANES: '{"standard":{"capacity":1000000}}' };
+      await send(roomy, hint);
+      await send(roomy, hint);
+      expect(delays).toEqual([undefined, undefined]);
+    });
+  });
+
+  it("that are lost say in which lane, of which request and why", async () => {
+    const warn = vi.spyOn(log, "warn").mockReturnValue();
+    await send(queues("standard").bindings, { orderId: "a", priority: "standard", trace: "t1" });
+    expect(warn.mock.calls).toEqual([["hint.lost", { orderId: "a", lane: "standard", trace: "t1", error: "Error: the queue is down" }]]);
+  });
+
+  it("are counted as operations of their queue when it took them, and as none when not", async () => {
+    vi.spyOn(log, "warn").mockReturnValue();
+    const info = vi.spyOn(log, "info").mockReturnValue();
+    const two: Hint[] = ["a", "b"].map((orderId) => ({ orderId, priority: "standard" }));
+    await send({ ...queues().bindings, METER: "true" }, ...two);
+    await send({ ...queues("standard").bindings, METER: "true" }, ...two);
+    expect(info.mock.calls).toEqual([
+      ["units", { source: "producer orders-standard", queueOperations: 2 }],
+      ["units", { source: "producer orders-standard" }],
+    ]);
   });
 });

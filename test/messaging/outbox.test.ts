@@ -69,4 +69,20 @@ describe("An outbox", () => {
     await vi.runAllTimersAsync();
     expect(sent).toEqual([[1, 2, 3]]);
   });
+
+  it("waits on for one that gathers, and lets another take over two seconds after it began", async () => {
+    const outbox = new Outbox<number>();
+    const { sent, send } = recording();
+    const began = Date.now();
+    void outbox.add([1], send);
+    vi.clearAllTimers();
+    vi.setSystemTime(began + 1_999);
+    void outbox.add([2], send);
+    expect(vi.getTimerCount()).toBe(0);
+    vi.setSystemTime(began + 2_000);
+    void outbox.add([3], send);
+    expect(vi.getTimerCount()).toBe(1);
+    await vi.runAllTimersAsync();
+    expect(sent).toEqual([[1, 2, 3]]);
+  });
 });

@@ -27,8 +27,13 @@ const SRC = join(ROOT, "src");
 /** The machine's share that a run may take. */
 const PROCESSES = 2;
 
-/** What is mutated: what tests in plain Node can see. What speaks to D1 is tested in workerd only. */
-const MUTATED = ["domain/*.ts", "runtime/*.ts", "messaging/*.ts", "projections/*.ts", "projections/counters/*.ts", "queues/*.ts"];
+/** What is mutated: what tests in plain Node can see. What speaks to D1, and the routes themselves, are tested in workerd. */
+const MUTATED = [
+  "{domain,runtime,messaging,queues}/*.ts",
+  "projections/*.ts",
+  "projections/counters/*.ts",
+  "http/{conditional,identity,problem,trace,views}.ts",
+];
 
 const Flags = z.object({ only: z.string().default(""), fresh: z.boolean().default(false) });
 

@@ -38,6 +38,10 @@ describe("Feeding the projections", () => {
     expect((await feed([projection()], [change(1)])).rowsWritten).toBe(1);
   });
 
+  it("is no feeding when there is none to settle by", async () => {
+    await expect(feed([], [change(1)])).rejects.toThrow("no projection");
+  });
+
   it("takes each order once, at its highest version", () => {
     expect(newestChanges([change(1, 2), change(2), change(1, 3), change(1, 1)])).toEqual([change(1, 3), change(2)]);
   });

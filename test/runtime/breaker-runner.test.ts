@@ -211,4 +211,113 @@ describe("The breaker of an account", () => {
     stand.breaker.resume("ada");
     expect([stand.saves, stand.breaker.view.breaker]).toEqual([0, { state: "closed" }]);
   });
+
+  it("counts what an isolate says of calls that worked by when they did, not by when it says so", () => {
+    const stand = new Stand();
+    stand.now = 1_000;
+    for (const orderId of ["a", "b", "c", "d"]) stand.fail(orderId);
+    stand.breaker.look(500);
+    expect(stand.fail("e")).toMatchObject({ state: "open" });
+  });
+
+  it("takes a probe that worked for a sign of life, so that one order with a fault of its own does not open it at once", async () => {
+    const stand = new Stand();
+    const useUp = () => stand.breaker.report({ orderId: "x", worked: false, detail: "503", usedUp: true }, DEFAULT_BREAKER);
+    stand.open();
+    stand.admit("probe");
+    await stand.ring();
+    stand.work("probe");
+    expect(useUp()).toMatchObject({ state: "closed" });
+    stand.now += DEFAULT_BREAKER.withinMs + 1;
+    expect(useUp()).toMatchObject({ state: "open" });
+  });
+
+  it("takes no failed probe for a sign of life", async () => {
+    const stand = new Stand();
+    stand.open();
+    stand.admit("probe");
+    await stand.ring();
+    stand.fail("probe");
+    stand.breaker.resume("ada");
+    expect(stand.breaker.report({ orderId: "x", worked: false, detail: "503", usedUp: true }, DEFAULT_BREAKER)).toMatchObject({
+      state: "open",
+    });
+  });
+
+  it("looks again at its time when its alarm comes too early, and does nothing before", async () => {
+    const stand = new Stand();
+    stand.open();
+    stand.admit("first");
+    const probeAt = Number(stand.alarmAt);
+    stand.now = stand.alarmAt = probeAt - 1;
+    expect(await stand.ring()).toEqual([]);
+    expect([stand.alarmAt, stand.breaker.view.breaker.state]).toEqual([probeAt, "open"]);
+    expect(await stand.ring()).toEqual(["first"]);
+    const until = Number(stand.alarmAt);
+    stand.now = stand.alarmAt = until - 1;
+    await stand.ring();
+    expect([stand.alarmAt, stand.breaker.view.breaker.state]).toEqual([until, "half_open"]);
+    await stand.ring();
+    expect(stand.breaker.view.breaker.state).toBe("open");
+  });
+
+  it("that was paused sends nobody, whenever its alarm goes off", async () => {
+    const stand = new Stand();
+    stand.open();
+    stand.admit("first");
+    stand.breaker.pause("ada", "audit");
+    stand.now = 10 * 60_000;
+    expect(await stand.ring()).toEqual([]);
+    expect([stand.alarmAt, stand.breaker.view.breaker.state]).toEqual([null, "paused"]);
+  });
+
+  it("arms nothing when it is closed and nobody waits", () => {
+    const stand = new Stand();
+    stand.alarmAt = 7;
+    stand.breaker.pause("ada", "audit");
+    stand.breaker.resume("ada");
+    expect(stand.alarmAt).toBe(7);
+  });
+
+  it("lets no more go when it opens while hints are being queued", async () => {
+    const stand = new Stand();
+    stand.breaker.pause("ada", "audit");
+    for (let n = 0; n < 60; n++) stand.admit(`w-${n}`);
+    stand.breaker.resume("ada");
+    const going = stand.ring();
+    stand.breaker.pause("bob", "stop");
+    await going;
+    expect([stand.alarmAt, stand.breaker.view.waiting]).toEqual([null, 10]);
+  });
+
+  it("writes nothing for a result that changes nothing", async () => {
+    const stand = new Stand();
+    stand.open();
+    const { saves } = stand;
+    stand.fail("late");
+    stand.work("late");
+    expect([stand.saves, stand.lines.length]).toEqual([saves, 1]);
+  });
+
+  it("tells in the log what it made of whom: why it opened, whom it let go, whose hint was lost", async () => {
+    const stand = new Stand();
+    stand.open();
+    stand.admit("first");
+    stand.admit("second");
+    stand.queueWorks = false;
+    await stand.ring();
+    stand.queueWorks = true;
+    stand.work("first");
+    await stand.ring();
+    await stand.breaker.wake();
+    const account = "shop/payment";
+    const lastFailure = "answered 503";
+    expect(stand.lines).toEqual([
+      { event: "breaker.changed", account, from: "closed", to: "open", waiting: 0, lastFailure },
+      { event: "breaker.changed", account, from: "open", to: "half_open", waiting: 2, lastFailure },
+      { event: "hint.lost", account, orderId: "first", error: "Error: the queue does not take it" },
+      { event: "breaker.changed", account, from: "half_open", to: "closed", waiting: 1 },
+      { event: "breaker.drained", account, released: 1, waiting: 0 },
+    ]);
+  });
 });

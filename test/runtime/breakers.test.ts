@@ -9,7 +9,7 @@ const result = (worked: boolean, orderId = "a") => ({ orderId, worked, detail: w
 
 /** An isolate, and a breaker that says what the test wants and records what it was asked. */
 function isolate() {
-  const world = { now: 0, breaker: CLOSED as BreakerState, answers: true, asked: [] as string[] };
+  const world = { now: 0, breaker: CLOSED as BreakerState, answers: true, asked: [] as string[], unanswered: [] as string[] };
   const beliefs: Beliefs = new Map();
   const ask = async (question: string) => {
     world.asked.push(question);
@@ -26,7 +26,7 @@ function isolate() {
       report: ({ orderId, worked }) => ask(`${account} ${orderId} ${worked ? "worked" : "failed"}`),
     }),
     now: () => world.now,
-    unanswered: () => {},
+    unanswered: (account, error) => void world.unanswered.push(`${account}: ${error}`),
   });
   return { world, beliefs, breakers };
 }
@@ -99,5 +99,47 @@ describe("An isolate", () => {
     }
     expect(beliefs.size).toBe(MAX_BELIEFS);
     expect([beliefs.has("shop/payment"), beliefs.has("t0/payment")]).toEqual([true, false]);
+  });
+
+  it("tells of each question that was not answered", async () => {
+    const { world, breakers } = isolate();
+    world.answers = false;
+    breakers.report(called, result(false));
+    await breakers.admit(called, order, true);
+    await settled();
+    expect(world.unanswered).toEqual(["shop/payment: Error: gone", "shop/payment: Error: gone"]);
+  });
+
+  it("looks once in five seconds, however many calls there are before the answer comes", async () => {
+    const { world, breakers } = isolate();
+    for (let calls = 0; calls < 3; calls++) await breakers.admit(called, order, false);
+    world.now = BELIEF_MS;
+    await breakers.admit(called, order, false);
+    expect(world.asked).toEqual(["shop/payment look null"]);
+  });
+
+  it("tells once when a call last worked, and nothing of calls that did not", async () => {
+    const { world, breakers } = isolate();
+    const lookAfter = async (ms: number) => {
+      world.now += ms;
+      await breakers.admit(called, order, false);
+      await settled();
+    };
+    breakers.report(called, result(true));
+    await lookAfter(BELIEF_MS + 1);
+    await lookAfter(BELIEF_MS + 1);
+    breakers.report(called, result(false));
+    await settled();
+    await lookAfter(BELIEF_MS + 1);
+    expect(world.asked).toEqual(["shop/payment look 5001", "shop/payment look null", "shop/payment a failed", "shop/payment look null"]);
+  });
+
+  it("reports each result of an account whose breaker it does not believe to be closed: it may be the probe's", async () => {
+    const { world, breakers } = isolate();
+    world.breaker = trip(CLOSED, "503", 1);
+    await breakers.admit(called, order, true);
+    breakers.report(called, result(true));
+    await settled();
+    expect(world.asked).toEqual(["shop/payment admit a", "shop/payment a worked"]);
   });
 });

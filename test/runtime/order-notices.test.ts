@@ -25,7 +25,7 @@ describe("What changes nothing", () => {
     expect(world.place(placedOrder()).outcome).toBe("replayed");
     expect(world.place(placedOrder({ requestDigest: "f2" })).outcome).toBe("conflict");
     expect(world.process.command({ type: "RedriveOrder", by: "ada" })?.refusal).toBeDefined();
-    for (const _ of [1, 2]) world.process.command({ type: "ExpediteOrder" });
+    for (const _ of [1, 2]) expect(world.process.command({ type: "ExpediteOrder" })).toEqual({ state: world.state });
     for (const _ of [1, 2]) world.process.quarantine({ class: "bug", detail: "undeliverable" });
     expect(world.published.map(({ order }) => `${order.version} ${order.status} ${order.priority}`)).toEqual([
       "1 accepted standard",

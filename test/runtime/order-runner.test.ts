@@ -1,22 +1,10 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Step } from "../../src/contract/order.ts";
-import { isAtRest, summarize } from "../../src/domain/order.ts";
+import type { Step } from "../../src/contract/order.ts";
+import { summarize } from "../../src/domain/order.ts";
 import { EVERY_LEDGER } from "../oracle/evidence.ts";
 import { checkQuiet } from "../oracle/laws.ts";
 import { placedOrder } from "../support/orders.ts";
 import { type Behaviour, World } from "../support/world.ts";
-
-/** More alarms than any order needs to come to rest or to a person, retries and all. */
-const MANY_ALARMS = 80;
-
-async function ringUntilQuiet(world: World): Promise<void> {
-  for (let alarms = 0; alarms < MANY_ALARMS; alarms++) {
-    const { status } = world.state;
-    if (isAtRest(status) || status === "quarantined" || status === "confirmed" || status === "held") return;
-    expect(await world.ring(), `an order that is ${status} has an alarm`).toBe(true);
-  }
-}
 
 const count = (world: World, step: Step) => world.effects.filter((effect) => effect.step === step).length;
 
@@ -55,7 +43,7 @@ describe("When a request was turned down for good and went out again under anoth
     };
     world.place(placedOrder());
     await world.hint();
-    await ringUntilQuiet(world);
+    await world.ringUntilQuiet();
     expect(world.state.status).toBe("quarantined");
     world.process.command({ type: "RedriveOrder", by: "ada" });
     await world.hint();
@@ -66,7 +54,7 @@ describe("When a request was turned down for good and went out again under anoth
       return "succeed";
     };
     await world.hint();
-    await ringUntilQuiet(world);
+    await world.ringUntilQuiet();
     const authorized = world.effects.find(({ step }) => step === "authorize");
     expect(authorized?.key).toBe(`${placedOrder().orderId}:authorize:2`);
     expect(undoes).toEqual([[`${placedOrder().orderId}:authorize`, `${placedOrder().orderId}:authorize:2`]]);
@@ -94,7 +82,7 @@ describe("When its hint is lost", () => {
     world.place(placedOrder());
     await world.ring();
     const startedAt = world.now;
-    await ringUntilQuiet(world);
+    await world.ringUntilQuiet();
     expect(world.state.status).toBe("confirmed");
     expect(world.now - startedAt).toBeLessThan(5_000);
   });
@@ -148,7 +136,7 @@ describe("When an answer comes after the attempt was given up", () => {
     world.behaviour = ({ step, attempt }) => (step === "route" && attempt === 1 ? "answer_late" : "succeed");
     world.place(placedOrder());
     await world.hint();
-    await ringUntilQuiet(world);
+    await world.ringUntilQuiet();
     expect(world.state.status).toBe("confirmed");
     expect(count(world, "route")).toBe(1);
     expect(world.journal.flatMap(({ events }) => events.map(({ type }) => type))).toContain("LateAnswerRecorded");
@@ -166,7 +154,7 @@ describe("When an answer comes after the attempt was given up", () => {
     };
     world.place(placedOrder());
     await world.hint();
-    await ringUntilQuiet(world);
+    await world.ringUntilQuiet();
     return { world, voidedWith };
   }
 
@@ -183,88 +171,13 @@ describe("When an answer comes after the attempt was given up", () => {
   });
 });
 
-const behaviour = fc.constantFrom<Behaviour>(
-  "succeed",
-  "refuse",
-  "fail_before_effect",
-  "fail_after_effect",
-  "answer_late",
-  "die_after_effect",
-  "poison",
-);
-/** For each step, how its first attempts go; after them it succeeds. A refusal stands for ever, as a provider's does. */
-const script = fc.record(
-  Object.fromEntries(Step.options.map((step) => [step, fc.array(behaviour, { maxLength: 3 })])) as Record<Step, fc.Arbitrary<Behaviour[]>>,
-);
-const action = fc.constantFrom("hint", "hint twice", "late hint", "alarm", "kill", "cancel", "expedite", "place again", "redrive");
-
-describe("Whatever fails, dies, is doubled or comes late", () => {
-  it("does each step's effect at most once, and ends at rest or in front of a person with nothing left undone", async () => {
-    await fc.assert(
-      fc.asyncProperty(script, fc.array(action, { maxLength: 8 }), async (attempts, actions) => {
-        const world = new World();
-        world.behaviour = ({ step, key, attempt }) => {
-          const scripted = attempts[step][attempt - 1] ?? "succeed";
-          // A provider refuses before its effect or never: the same key has the same answer.
-          const done = world.effects.some((effect) => effect.key === key);
-          return scripted === "refuse" && (done || attempt > 1) ? "succeed" : scripted;
-        };
-        const order = placedOrder();
-        world.place(order);
-        for (const act of actions) {
-          switch (act) {
-            case "hint":
-              await world.hint();
-              break;
-            case "hint twice":
-              await Promise.all([world.hint(), world.hint(2)]);
-              break;
-            case "late hint":
-              await world.hint(3);
-              break;
-            case "alarm":
-              await world.ring();
-              break;
-            case "kill":
-              world.kill();
-              break;
-            case "cancel":
-              world.process.command({ type: "CancelOrder", by: "ada" });
-              break;
-            case "expedite":
-              world.process.command({ type: "ExpediteOrder" });
-              break;
-            case "redrive":
-              world.process.command({ type: "RedriveOrder", by: "ada" });
-              break;
-            case "place again":
-              expect(world.place(order).outcome).toBe("replayed");
-              break;
-          }
-        }
-        await ringUntilQuiet(world);
-        // A person redrives what was parked until nothing is; the scripts run out, so that this ends.
-        for (let redrives = 0; redrives < 30 && world.state.status === "quarantined"; redrives++) {
-          world.process.command({ type: "RedriveOrder", by: "ada" });
-          await world.hint();
-          await ringUntilQuiet(world);
-        }
-        expect(["confirmed", "cancelled", "failed"]).toContain(world.state.status);
-        checkLaws(world);
-        expect(world.journal.map(({ version }) => version)).toEqual(world.journal.map((_, index) => index + 1));
-      }),
-      { numRuns: 500 },
-    );
-  });
-});
-
 describe("What a breaker is told of a call", () => {
   async function told(behaviour: Behaviour): Promise<World["reports"]> {
     const world = new World();
     world.behaviour = ({ step }) => (step === "authorize" ? behaviour : "succeed");
     world.place(placedOrder());
     await world.hint();
-    await ringUntilQuiet(world);
+    await world.ringUntilQuiet();
     return world.reports.filter(({ account }) => account === "shop/payment");
   }
 

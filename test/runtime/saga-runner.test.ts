@@ -116,6 +116,7 @@ describe("A call that was out when its process died", () => {
     world.now += SECOND;
     await world.hint(2);
     expect(failures(world)).toEqual([["route", "503"]]);
+    expect(events(world).filter((event) => event.type === "StepStarted" && event.step === "route")).toHaveLength(1);
   });
 
   it("is journaled anew by the alarm, the retry that is due too", async () => {
@@ -167,7 +168,11 @@ describe("The breakers", () => {
 
   it("let the order's other calls of the group out, and the one that they block is journaled once", async () => {
     const world = placed();
-    world.admit = (port) => (port === "payment" ? blocked(world.now) : { admitted: true });
+    const asked: string[] = [];
+    world.admit = (port) => {
+      asked.push(port);
+      return port === "payment" ? blocked(world.now) : { admitted: true };
+    };
     const calls = calling(world, () => works);
     const since = world.now;
     await world.hint();
@@ -178,6 +183,7 @@ describe("The breakers", () => {
       { type: "StepBlocked", step: "authorize", provider: "payment", since },
     ]);
     expect(calls).toEqual(["screen 1", "reserve 1"]);
+    expect(asked).toEqual(["payment", "inventory", "payment", "payment"]);
     expect(await world.hint(2), "its breaker sends a hint").toEqual({ status: "processing", retryAfterMs: null });
   });
 
@@ -240,6 +246,34 @@ describe("An answer that comes after its call was given up", () => {
     await answer({ outcome: "succeeded", facts: { reference: "late" } });
     expect(world.state).toMatchObject({ status: "cancelled", steps: { void: { phase: "succeeded", keyGeneration: 2 } } });
     expect(world.published.at(-1)?.order).toMatchObject({ status: "cancelled", version: world.state.version });
+  });
+});
+
+describe("An answer that comes late to an order", () => {
+  it("that was cancelled meanwhile begins its undo, of which no attempt is lost", async () => {
+    const world = placed();
+    const { promise, resolve } = Promise.withResolvers<ProviderAnswer>();
+    world.behaviour = ({ step, attempt }) => (step === "authorize" && attempt === 1 ? promise : "succeed");
+    await world.hint();
+    world.process.command({ type: "CancelOrder", by: "ada" });
+    resolve(works);
+    for (let turns = 0; turns < 3; turns++) await new Promise((turn) => setImmediate(turn));
+    expect(world.state.status).toBe("cancelled");
+    expect(failures(world)).toEqual([["authorize", "no answer within 10000 ms"]]);
+  });
+
+  it("whose run could commit nothing says when its call was made, not that it began in 1970", async () => {
+    const world = placed();
+    const { promise, resolve } = Promise.withResolvers<ProviderAnswer>();
+    world.behaviour = ({ step }) => (step === "authorize" ? promise : "succeed");
+    world.diskIsFull = true;
+    const calledAt = world.now;
+    await world.hint();
+    expect(world.state).toMatchObject({ startedAt: null, version: 1 });
+    world.diskIsFull = false;
+    resolve(works);
+    for (let turns = 0; turns < 3; turns++) await new Promise((turn) => setImmediate(turn));
+    expect(world.state.startedAt).toBe(calledAt);
   });
 });
 

@@ -57,7 +57,8 @@ describe("An order that asks whether its projections have caught up", () => {
     const world = await confirmedWorld();
     await world.ring();
     expect(world.historyReads).toBe(1);
-    await world.ring();
+    world.now += MINUTE;
+    await world.process.wake();
     expect(world.historyReads).toBe(1);
   });
 });
@@ -163,7 +164,7 @@ describe("A change", () => {
     const world = await confirmedWorld();
     world.published.length = 0;
     world.kill();
-    await world.hint();
+    world.process.quarantine({ class: "bug", detail: "too late" });
     expect(world.published).toEqual([]);
   });
 
@@ -199,6 +200,25 @@ describe("A commit", () => {
 });
 
 describe("A look from outside", () => {
+  it("arms the alarm that the platform lost, though the process believes in it", async () => {
+    const world = await confirmedWorld();
+    const armedAt = world.alarmAt;
+    world.alarmAt = null;
+    expect(world.process.poke(null, world.state.version)).toBe("alarm_lost");
+    expect(world.alarmAt).toBe(armedAt);
+  });
+
+  it("arms an alarm for an order that can go no further, though the process believes in one that is just due", () => {
+    const world = new World();
+    world.place(placedOrder());
+    world.journal[0]?.events.splice(0, 9, { type: "OrderPlaced", order: placedOrder(), saga: 4_711 });
+    world.kill();
+    world.now = Number(world.alarmAt) - 500;
+    world.alarmAt = null;
+    expect(world.process.poke(null, 1)).toBe("stuck");
+    expect(world.alarmAt).toBe(world.now + 1_000);
+  });
+
   it("publishes again what the history does not show, once it has had the time to", async () => {
     const world = await confirmedWorld();
     const { version } = world.state;

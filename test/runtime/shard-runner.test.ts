@@ -114,4 +114,27 @@ describe("A repair of a shard", () => {
     stand.tally = { revision: 7, tally: { orders: { standard: { held: 3 } }, revenue: { GBP: 5 }, slices: {} } };
     expect(stand.restart().repair([])).toEqual({ revision: 8, tally: { orders: { standard: { accepted: 1 } }, revenue: {}, slices: {} } });
   });
+
+  it("makes an order count that was never counted", () => {
+    const stand = new Stand();
+    expect(stand.shard.repair([{ order: confirmed, seen: null }]).tally.orders).toEqual({ standard: { confirmed: 1 } });
+  });
+
+  it("makes an order count anew that was counted at the same version, or at an earlier one", () => {
+    const stand = new Stand();
+    stand.shard.apply([{ ...confirmed, status: "held" }]);
+    expect(stand.shard.repair([{ order: confirmed, seen: accepted.version }]).tally.orders).toEqual({ standard: { confirmed: 1 } });
+    expect(stand.shard.repair([{ order: failed, seen: accepted.version }]).tally.orders).toEqual({ standard: { failed: 1 } });
+  });
+
+  it("goes on with the other orders after one that it leaves alone", () => {
+    const stand = new Stand();
+    const other = summary({ orderId: orderIdOf(2), version: 1 });
+    stand.shard.apply([failed]);
+    const { tally } = stand.shard.repair([
+      { order: confirmed, seen: accepted.version },
+      { order: other, seen: null },
+    ]);
+    expect(tally.orders).toEqual({ standard: { failed: 1, accepted: 1 } });
+  });
 });

@@ -76,6 +76,13 @@ describe("An order that its alarm finds in its lane", () => {
     expect(begun.state.status).toBe("confirmed");
   });
 
+  it("carries itself on when nothing waits there, however short it has waited itself", async () => {
+    const world = new World();
+    world.place(placedOrder());
+    await world.process.wake();
+    expect(world.state.status).toBe("confirmed");
+  });
+
   it("carries itself on when nobody knows what waits there", async () => {
     const world = waiting();
     world.oldestInLane = world.state.placedAt - SECOND;

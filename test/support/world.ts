@@ -6,12 +6,15 @@
 import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
 import { LANES } from "../../src/contract/lanes.ts";
 import type { Terms } from "../../src/domain/decide.ts";
-import type { OrderState } from "../../src/domain/order.ts";
+import { isAtRest, type OrderState } from "../../src/domain/order.ts";
 import { type AdvanceResult, OrderRunner } from "../../src/runtime/order-runner.ts";
 import type { OrderPorts } from "../../src/runtime/ports.ts";
 import { type Behaviour, type Ended, Surroundings } from "./surroundings.ts";
 
 export type { Behaviour };
+
+/** More alarms than any order needs to come to rest or to a person, retries and all. */
+const MANY_ALARMS = 80;
 
 export class World extends Surroundings {
   readonly journal: Commit[] = [];
@@ -57,6 +60,15 @@ export class World extends Surroundings {
     this.alarmAt = null;
     await this.settled(this.process.wake());
     return true;
+  }
+
+  /** Lets the alarm go off until the order is at rest, confirmed or with a person. Throws when it is none of these and has no alarm. */
+  async ringUntilQuiet(): Promise<void> {
+    for (let alarms = 0; alarms < MANY_ALARMS; alarms++) {
+      const { status } = this.state;
+      if (isAtRest(status) || status === "quarantined" || status === "confirmed" || status === "held") return;
+      if (!(await this.ring())) throw new Error(`an order that is ${status} has no alarm`);
+    }
   }
 
   /** Runs the world until no microtask and no timer is left that `work` could wait for. */
