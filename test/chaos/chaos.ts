@@ -28,8 +28,11 @@ Exit code: 0 when nothing was lost, doubled or stuck, all ledgers agree and all 
 
 const MINUTE_MS = 60_000;
 
-/** A cycle of less than a minute has no time for its troubles; more orders than two hours bring do not fit into memory. */
-const LEAST_SOAK_MS = 3 * MINUTE_MS;
+/**
+ * In less than five minutes the number of orders in memory is still growing, so thirds cannot be compared. More operations
+ * than two hours bring are not kept in memory.
+ */
+const LEAST_SOAK_MS = 5 * MINUTE_MS;
 const MOST_SOAK_MS = 120 * MINUTE_MS;
 const DEFAULT_SOAK = "30m";
 
@@ -37,7 +40,7 @@ const Length = z
   .string()
   .regex(/^\d{1,3}[mh]$/, "must be a number of minutes or hours, such as 30m")
   .transform((text) => Number.parseInt(text, 10) * (text.endsWith("h") ? 60 : 1) * MINUTE_MS)
-  .refine((ms) => ms >= LEAST_SOAK_MS && ms <= MOST_SOAK_MS, "must be from 3m to 2h");
+  .refine((ms) => ms >= LEAST_SOAK_MS && ms <= MOST_SOAK_MS, "must be from 5m to 2h");
 
 const Flags = z
   .object({

@@ -88,7 +88,7 @@ const ALARMING =
 const MAX_ALARMING = 10;
 
 /** What a soak brings about on purpose. */
-const UNWRITABLE = /database is locked|SQLITE_FULL|disk is full/;
+const UNWRITABLE = /SQLITE_BUSY|SQLITE_FULL|SQLITE_IOERR|disk is full/;
 
 export interface Outage {
   /** From the kill until the server answered again. */
