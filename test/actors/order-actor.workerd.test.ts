@@ -1,11 +1,13 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { OrderActor } from "../../src/actors/order-actor.ts";
 import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
 import type { Env } from "../../src/env.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
 import { placedOrder } from "../support/orders.ts";
+
+const MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS = 200;
 
 let count = 0;
 
@@ -28,6 +30,27 @@ describe("When an order is placed", () => {
       expect(storage.sql.exec("SELECT count(*) AS commits FROM journal").one()).toEqual({ commits: 1 });
       expect(await storage.getAlarm()).toBeGreaterThan(Date.now());
     });
+  });
+
+  it("is told to projections once it is durable, and not at all when it was lost", async () => {
+    for (const lost of [false, true]) {
+      const { order, stub } = await newOrder();
+      await runInDurableObject(stub(), async (actor: OrderActor, { storage }) => {
+        const flush = Promise.withResolvers<void>();
+        const sync = vi.spyOn(Object.getPrototypeOf(storage), "sync").mockReturnValue(flush.promise);
+        const send = vi.spyOn(env.ORDER_EVENTS, "sendBatch");
+        const sentOrders = () => send.mock.calls.flatMap(([batch]) => [...batch].map(({ body }) => body.order.orderId));
+        await actor.place(order);
+        await new Promise((resolve) => setTimeout(resolve, MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS));
+        expect(sentOrders()).not.toContain(order.orderId);
+        if (lost) flush.reject(new Error("the disk is full"));
+        else flush.resolve();
+        if (lost) await new Promise((resolve) => setTimeout(resolve, MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS));
+        else await expect.poll(sentOrders).toContain(order.orderId);
+        if (lost) expect(sentOrders()).not.toContain(order.orderId);
+        for (const spy of [sync, send]) spy.mockRestore();
+      });
+    }
   });
 
   it("knows what waits in its lane", async () => {
