@@ -215,7 +215,7 @@ function decideStage(state: OrderState, command: OrderCommand & { type: "ReachSt
   const { track: name } = state.order;
   const track = trackOf(state);
   const stages = track.stages.map((stage) => stage.name);
-  const reached = state.stage === null ? -1 : stages.indexOf(state.stage);
+  const reached = track.stages.findIndex((stage) => stage.name === state.stage);
   const wanted = stages.indexOf(command.stage);
   if (wanted >= 0 && wanted <= reached) return NOTHING;
   if (state.status !== "confirmed" && state.status !== "in_fulfilment") return refused(state, command, "its track has not begun");

@@ -55,5 +55,5 @@ export function nextStage(track: Track, current: string | null): Track["stages"]
 
 /** Time allowed from reaching `current` to the next stage. A stage that the track does not know has the time of the first one. */
 export function stageBudgetMs({ firstStageWithinMs, stages }: Track, current: string | null): number {
-  return current === null ? firstStageWithinMs : (stages.find((stage) => stage.name === current)?.budgetMs ?? firstStageWithinMs);
+  return stages.find((stage) => stage.name === current)?.budgetMs ?? firstStageWithinMs;
 }

@@ -4,6 +4,7 @@ import {
   accountOf,
   breakerDeadline,
   CLOSED,
+  calledBy,
   DEFAULT_BREAKER,
   drainOf,
   type Evidence,
@@ -224,5 +225,24 @@ describe("A breaker that a person has closed", () => {
   it("names the person and, where there was one, the reason", () => {
     expect(resumed("ada", "it works again", 5)).toEqual({ state: "closed", since: 5, by: "ada", reason: "it works again" });
     expect(Object.keys(resumed("ada", undefined, 5))).toEqual(["state", "since", "by"]);
+  });
+});
+
+describe("Whom a call goes to", () => {
+  const adapter = "deployment";
+  const called = (providers?: NonNullable<Parameters<typeof calledBy>[0]["profile"]>["providers"]) =>
+    calledBy({ tenant: "shop", profile: { ...(providers && { providers }) } }, "payment");
+  const usual = { account: "shop/payment", rule: DEFAULT_BREAKER };
+
+  it("is the tenant's own account, under the usual rule, where its profile says nothing of the provider", () => {
+    expect(calledBy({ tenant: "shop" }, "payment")).toEqual(usual);
+    expect(calledBy({ tenant: "shop", profile: null }, "payment")).toEqual(usual);
+    expect([called(), called({}), called({ payment: { adapter } })]).toEqual([usual, usual, usual]);
+  });
+
+  it("is what the profile says, part by part", () => {
+    expect(called({ payment: { adapter, breaker: { tripAfter: 9 } } }).rule).toEqual({ ...DEFAULT_BREAKER, tripAfter: 9 });
+    expect(called({ payment: { adapter, breaker: { withinMs: 9_000 } } }).rule).toEqual({ ...DEFAULT_BREAKER, withinMs: 9_000 });
+    expect(called({ payment: { adapter, breaker: { sharedAs: "acme" } } })).toEqual({ ...usual, account: "shared/acme/payment" });
   });
 });

@@ -290,3 +290,12 @@ describe("What an order counts for", () => {
     expect([orders, revenue, slices]).toEqual([{ standard: { confirmed: 2, failed: 2 } }, { GBP: 500 }, old.slices]);
   });
 });
+
+describe("The ring of the rates", () => {
+  it("reaches from thirty slices back to one slice ahead", () => {
+    const current = Math.floor(NOW / (10 * SECOND));
+    const slices = [-30, -29, 0, 1, 2].map((offset) => current + offset);
+    const orders = slices.map((slice, n) => summary({ orderId: orderIdOf(n), placedAt: slice * 10 * SECOND }));
+    expect(Object.keys(counted(orders).tally.slices).map(Number)).toEqual(slices.slice(1, 4));
+  });
+});

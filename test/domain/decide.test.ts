@@ -415,6 +415,15 @@ describe("When an order is confirmed", () => {
       .when(reach("shipped"))
       .thenRefused({ reason: "wrong_stage", next: "picking" }));
 
+  it("refuses a stage that its track does not have, before the first as after it", () => {
+    given(...confirmed())
+      .when(reach("glazing"))
+      .thenRefused({ reason: "wrong_stage", wanted: "glazing", next: "picking" });
+    given(...confirmed(), [{ type: "StageReached", stage: "picking", by: "ada" }])
+      .when(reach("glazing"))
+      .thenRefused({ reason: "wrong_stage", wanted: "glazing", next: "packing" });
+  });
+
   it("ignores a stage that it has passed", () =>
     given(...confirmed(), [{ type: "StageReached", stage: "picking", by: "ada" }])
       .when(reach("picking"))
@@ -444,4 +453,89 @@ describe("When an order is confirmed", () => {
     given(...confirmed())
       .when((state) => decideQuarantine(state, { class: "bug", detail: "late" }))
       .thenNothingHappened());
+});
+
+describe("A command that comes twice, or too late", () => {
+  const by = "ada";
+  const holding = (): OrderEvent[][] => [accepted(), [{ type: "OrderHeld", flags: ["amount"], until: T0 + HOLD_MS }]];
+  const declined: OrderEvent = { type: "StepRefused", step: "authorize", attempt: 1, refusal: { reason: "declined" } };
+
+  it("changes nothing when it took effect before", () => {
+    given(...holding(), [{ type: "OrderApproved", by }])
+      .when((state) => decide(state, { type: "ApproveOrder", by }))
+      .thenNothingHappened();
+    given(...holding(), [{ type: "OrderRejected", by, refusal: { reason: "rejected" } }])
+      .when((state) => decide(state, { type: "RejectOrder", by }))
+      .thenNothingHappened();
+  });
+
+  it("is refused to an order that was never held, with where it stands", () => {
+    for (const type of ["ApproveOrder", "RejectOrder"] as const)
+      given(accepted())
+        .when((state) => decide(state, { type, by }))
+        .thenRefused({ reason: "wrong_status", command: type, status: "accepted" });
+  });
+
+  it("cancels nothing that is on its way to failure, or at rest", () => {
+    for (const journal of [
+      [accepted(), [declined]],
+      [...confirmed(), [{ type: "OrderCompleted" } as const]],
+    ])
+      given(...journal)
+        .when((state) => decide(state, { type: "CancelOrder", by }))
+        .thenRefused({ reason: "wrong_status", command: "CancelOrder" });
+  });
+
+  it("keeps the reason that was given, and no field where none was", () => {
+    given(...holding())
+      .when((state) => decide(state, { type: "RejectOrder", by, reason: "stolen card" }))
+      .thenHappens([{ type: "OrderRejected", by, refusal: { reason: "rejected", detail: "stolen card" } }]);
+    expect(decide(stateAfter(...holding()), { type: "RejectOrder", by })).toEqual({
+      events: [{ type: "OrderRejected", by, refusal: { reason: "rejected" } }],
+    });
+  });
+});
+
+describe("A deadline", () => {
+  it("of a stage is passed when it is reached, not before", () => {
+    const dueAt = T0 + 4_000 + 24 * 60 * 60_000;
+    given(...confirmed())
+      .when((state) => decideDeadlines(state, lane, dueAt - 1))
+      .thenNothingHappened();
+    given(...confirmed())
+      .when((state) => decideDeadlines(state, lane, dueAt))
+      .thenHappens([{ type: "StageOverran", stage: "confirmed" }]);
+  });
+});
+
+describe("A step that waits for its provider when a run begins", () => {
+  it("has lost no attempt", () => {
+    const blocked: OrderEvent = { type: "StepBlocked", step: "authorize", provider: "payment", since: T0 };
+    given(accepted(), [{ type: "OrderStarted", startedAt: T0 }, blocked])
+      .when((state) => decideResume(state, ["authorize"], lane, NOW))
+      .thenNothingHappened();
+  });
+});
+
+describe("An answer to an attempt that is over", () => {
+  const answers = (journal: OrderEvent[][], answer: ProviderAnswer) =>
+    decideOutcomes(stateAfter(...journal), [{ step: "screen", attempt: 1, answer }], {
+      startedAt: T0,
+      at: NOW,
+      lane,
+      random: () => 0,
+    }).filter(({ type }) => type !== "OrderStarted");
+
+  it.each<OrderEvent>([succeeded("screen"), { type: "StepRefused", step: "screen", attempt: 1, refusal: { reason: "no" } }])(
+    "is recorded as late, and what failed brings nothing: $type",
+    (over) => {
+      const failing: ProviderAnswer = { outcome: "failed", failure: "transient", detail: "503" };
+      expect(answers([accepted(), [over]], failing)[0]).toStrictEqual({
+        type: "LateAnswerRecorded",
+        step: "screen",
+        attempt: 1,
+        outcome: "failed",
+      });
+    },
+  );
 });

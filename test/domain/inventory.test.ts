@@ -187,3 +187,12 @@ describe("An order's items", () => {
     ]);
   });
 });
+
+describe("What is written of a release", () => {
+  const stock = { available: 5, reserved: 3 };
+
+  it.each(["reserved", "committed"] as const)("of %s goods is that they are released for good, and how many", (status) => {
+    const { change } = release({ sku: "A", stock, reservation: { quantity: 2, status } });
+    expect(change?.reservation).toEqual({ quantity: 2, status: "released" });
+  });
+});

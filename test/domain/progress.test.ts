@@ -73,6 +73,11 @@ describe("The time at which an order must be woken", () => {
 });
 
 describe("The deadline of a stage", () => {
+  it("is counted from when the stage was reached, whatever came after that", () => {
+    const late: OrderEvent = { type: "LateAnswerRecorded", step: "route", attempt: 1, outcome: "failed" };
+    expect(stageDeadlineOf(stateAfter(...confirmed(), [late]))).toBe(T0 + 4_000 + 24 * HOUR);
+  });
+
   it("is nobody's before the order is confirmed", () => expect(stageDeadlineOf(stateAfter(...firstGroupDone()))).toBeNull());
 });
 
@@ -104,6 +109,11 @@ describe("The plan of an order", () => {
       kind: "stuck",
       cause: { class: "bug", detail: "this release does not hold version 4711 of the saga" },
     });
+  });
+
+  it("is to be parked as that, too, when its calls were out when the release was rolled back", () => {
+    const state = stateAfter(foreign, [{ type: "StepStarted", step: "screen", attempt: 1 }]);
+    expect(plan(state, now)).toMatchObject({ kind: "stuck", cause: { class: "bug" } });
   });
 
   it("is to begin what follows when nothing is open", () => {

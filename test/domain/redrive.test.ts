@@ -205,3 +205,44 @@ describe("A job that is looked after", () => {
     expect([14_999, 15_000].map((ms) => tickMs(waiting, spec, T0 + ms))).toEqual([1_000, 5_000]);
   });
 });
+
+describe("What changes nothing of a job", () => {
+  const spec: RedriveSpec = { ratePerSecond: 2, canaryShare: 0.5, stopAtFailureShare: 0.5 };
+  const begun = beginRedrive(spec, 100, T0);
+  const releasing = judge(decided(took(begun, 50, T0), Array(50).fill("succeeded"), T0), spec, T0);
+
+  it("is taking no order, and hearing of none", () => {
+    expect(took(begun, 0, T0 + 9)).toBe(begun);
+    expect(decided(begun, [], T0 + 9)).toBe(begun);
+  });
+
+  it("is a look at one that has ended, or that has not taken all of its canaries", () => {
+    const finished = beginRedrive(spec, 0, T0);
+    expect(isEnded(finished)).toBe(true);
+    expect(judge(finished, spec, T0 + 9)).toBe(finished);
+    expect(judge(begun, spec, T0 + 9)).toBe(begun);
+    const some = took(begun, 49, T0);
+    expect(judge(some, spec, T0 + CANARY_PATIENCE_MS + 1)).toBe(some);
+  });
+
+  it("is a look at one that is releasing and has nothing under way", () => {
+    expect(releasing.state).toBe("releasing");
+    expect(judge(releasing, spec, T0 + 9)).toBe(releasing);
+  });
+
+  it("is a failure or two among the first: ten outcomes are enough to judge by, and nine are too few", () => {
+    const strict = { ...spec, stopAtFailureShare: 0 };
+    const after = (failures: number) => judge({ ...releasing, recent: "f".repeat(failures), taken: 80 }, strict, T0).state;
+    expect([1, 9, 10].map(after)).toEqual(["releasing", "releasing", "stopped"]);
+  });
+});
+
+describe("An outcome", () => {
+  it("is a success for an order that ended, however it did: the redrive got it out", () => {
+    expect((["failed", "cancelled", "confirmed"] as const).map(outcomeOf)).toEqual(["succeeded", "succeeded", "succeeded"]);
+  });
+});
+
+describe("A text that only holds a fingerprint", () => {
+  it("tells nothing", () => expect(readCauseFingerprint("see poison route: 400")).toBeNull());
+});

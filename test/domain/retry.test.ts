@@ -18,6 +18,7 @@ describe("The delay before a retry", () => {
   it("ends with the last attempt, and does not begin for poison", () => {
     expect(retryDelayMs(policy, transient, 5, 0.5)).toBeNull();
     expect(retryDelayMs(policy, { failure: "poison" }, 1, 0.5)).toBeNull();
+    expect(retryDelayMs(policy, { failure: "refused" }, 1, 0.5)).toBeNull();
   });
 
   it("is at least what the provider asks for, within reason", () =>

@@ -43,6 +43,11 @@ describe("A start", () => {
       }),
     ));
 
+  it("is put off by a draw below the probability, not by one that equals it", () => {
+    expect(delaySecondsOf(standard, 0.75, [0.499, 0.5])).toBe(8);
+    expect(delaySecondsOf(standard, 0.75, [0.5, 0.5])).toBe(0);
+  });
+
   it("is put off the more often, and the longer, the higher the pressure", () => {
     const deferred = (p: number) => {
       const grid = Array.from({ length: 1_000 }, (_, index) => (index + 0.5) / 1_000);

@@ -44,6 +44,13 @@ describe("A dead letter", () => {
     expect(parked).toEqual([[ORDER_ID, { class: "bug", detail: "its hint was delivered in vain until the queue gave up" }]]);
   });
 
+  it("whose order cannot be reached comes again, and says so in the log", async () => {
+    const warn = vi.spyOn(log, "warn").mockReturnValue();
+    const { batch, retried } = batchOf("orders-dead-letter", [{ body: { orderId: ORDER_ID } }]);
+    await consumeDeadLetters(batch, {} as Env);
+    expect([retried, warn.mock.calls[0]?.[0]]).toEqual([{ m0: 2 }, "hint.failed"]);
+  });
+
   it("of an order that was never placed is told of and done with", async () => {
     const warn = vi.spyOn(log, "warn").mockReturnValue();
     const info = vi.spyOn(log, "info").mockReturnValue();

@@ -51,6 +51,13 @@ describe("A hint", () => {
     ]);
   });
 
+  it("whose order cannot be reached comes again, and says so in the log", async () => {
+    const warn = vi.spyOn(log, "warn").mockReturnValue();
+    const { batch, retried } = batchOf("orders-standard", [{ body: { orderId: ORDER_ID, ...hint } }]);
+    await consumeLane(batch, {} as Env);
+    expect([retried, warn.mock.calls[0]?.[0]]).toEqual([{ m0: 2 }, "hint.failed"]);
+  });
+
   it("of an order that was never placed is told of and done with", async () => {
     const warn = vi.spyOn(log, "warn").mockReturnValue();
     expect(await delivered(1, hint, null)).toMatchObject({ acked: ["m0"], retried: {} });

@@ -244,6 +244,26 @@ describe("The breaker of an account", () => {
     });
   });
 
+  it("takes nothing of an isolate where no call has worked since it last looked", () => {
+    const stand = new Stand();
+    for (const orderId of ["a", "b", "c", "d"]) stand.fail(orderId);
+    stand.breaker.look(null);
+    expect(stand.fail("e")).toMatchObject({ state: "open" });
+  });
+
+  it("is not opened by calls that work, however many they are", () => {
+    const stand = new Stand();
+    for (const orderId of ["a", "b", "c", "d", "e", "f"]) expect(stand.work(orderId)).toEqual({ state: "closed" });
+  });
+
+  it("counts those that wait and have failed with those that have not", () => {
+    const stand = new Stand();
+    stand.breaker.pause("ada", "audit");
+    stand.admit("fresh");
+    for (const orderId of ["once", "twice"]) stand.admit(orderId, 2);
+    expect(stand.breaker.view.waiting).toBe(3);
+  });
+
   it("looks again at its time when its alarm comes too early, and does nothing before", async () => {
     const stand = new Stand();
     stand.open();

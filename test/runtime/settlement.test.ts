@@ -114,8 +114,10 @@ describe("An order whose projections are not known to have caught up", () => {
   it("is asked about no sooner than five seconds after its change, which is still in the queue until then", async () => {
     const world = await unsettled();
     world.now += 5 * SECOND - 1;
+    world.alarmAt = null;
     await world.process.wake();
     expect(world.historyReads).toBe(0);
+    expect(world.alarmAt, "it asks when that is due").toBe(world.state.updatedAt + SETTLE_AFTER_MS);
     world.now += 1;
     await world.process.wake();
     expect(world.historyReads).toBe(1);
