@@ -174,7 +174,10 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
           velocityOf: (tenant, customer) => velocityActor(env, tenant, customer),
         }),
       breakers: breakersFrom(env),
-      publish: (change) => sendChange(env.ORDER_EVENTS, change),
+      // Projections believe what they are told, so they are told of nothing that might still be rolled back.
+      publish: async (change) => {
+        if (await this.store.isDurable()) await sendChange(env.ORDER_EVENTS, change);
+      },
       hint: (hint) => sendHints(env, [hint]),
       deadLetter: async (letter) =>
         void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", () => env.ORDERS_DEAD_LETTER.send(letter))),

@@ -66,7 +66,7 @@ export function decide(state: OrderState, command: OrderCommand): Decision {
       if (state.status !== "held") return refused(state, command, "only a held order is approved");
       return { events: [{ type: "OrderApproved", by: command.by, ...optional("reason", command.reason) }] };
     case "RejectOrder":
-      if (state.ending?.reason === REJECTED) return NOTHING;
+      if (state.ending?.status === "failed" && state.ending.reason === REJECTED) return NOTHING;
       if (state.status !== "held") return refused(state, command, "only a held order is rejected");
       return { events: [rejection(command.by, command.reason)] };
     case "ReachStage":

@@ -35,6 +35,9 @@ const GRACE_MS = 2 * 60_000;
 /** How long after its deadline an order without a mark is still looked for, on top of the time it may have been held. */
 const LOOK_BACK_MS = 2 * 24 * 60 * 60_000;
 
+/** An order whose goods are late for weeks and then move on has no mark any more. It is found within a few sweeps. */
+const LATE_FOR_MS = 90 * 24 * 60 * 60_000;
+
 const MOVING: readonly OrderStatus[] = ["accepted", "processing", "cancelling"];
 
 /** What a sweep by the clock leaves out. */
@@ -106,14 +109,20 @@ async function poke(env: Env, tenant: string, { orderId, version }: OverdueOrder
 /**
  * The ranges of orders that should have moved by `at`. Each range is examined from its beginning and once more from a random
  * point. Otherwise many healthy orders at its beginning, such as those that wait for a provider, would hide a lost one.
+ * Of the orders on a track, those that were placed long before are examined from a random point only.
  */
 export function rangesAt(at: number, random: () => number, tracks: readonly NamedTrack[] = EMBEDDED_TRACKS): OverdueRange[] {
+  const onTrack = tracks.flatMap((track) => trackRanges(track, at));
   const ranges: OverdueRange[] = [
     ...MOVING.map((status) => ({ status, track: null, from: 0, to: at - MOVING_FOR_MS, unchangedSince: at - GRACE_MS })),
     { status: "held", track: null, from: 0, to: at - HOLD_MS - GRACE_MS, unchangedSince: at - HOLD_MS - GRACE_MS },
-    ...tracks.flatMap((track) => trackRanges(track, at)),
+    ...onTrack,
   ];
-  return ranges.flatMap((range) => [range, { ...range, from: Math.max(range.from, Math.floor(range.to - random() * LOOK_BACK_MS)) }]);
+  const before = (time: number, ms: number) => Math.floor(time - random() * ms);
+  return [
+    ...ranges.flatMap((range) => [range, { ...range, from: Math.max(range.from, before(range.to, LOOK_BACK_MS)) }]),
+    ...onTrack.map((range) => ({ ...range, from: before(range.from, LATE_FOR_MS), to: range.from })),
+  ];
 }
 
 /**

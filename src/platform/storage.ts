@@ -55,6 +55,19 @@ export class ActorStorage {
     }
   }
 
+  /**
+   * Waits until all that was written so far is durable. False when it was lost, in which case the actor is about to be reset.
+   * The output gate holds answers and requests back by itself, but not what is sent to a queue.
+   */
+  async isDurable(): Promise<boolean> {
+    try {
+      await this.#storage.sync();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** A value of the key-value store, undefined when there is none. */
   get<Value>(key: string): Value | undefined {
     this.#meter.add({ rowsRead: 1 });

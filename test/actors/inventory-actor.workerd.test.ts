@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
+import type { InventoryActor } from "../../src/actors/inventory-actor.ts";
 
 let skus = 0;
 const fresh = () => {
@@ -173,5 +174,32 @@ describe("An order's way through the stock", () => {
     });
     expect(bill).toBe(2);
     expect(await contents(stub)).toEqual(expect.arrayContaining(["receipts", "reservations", "stock"]));
+  });
+});
+
+describe("A write that the store refuses", () => {
+  /** As a full disk does, in the middle of a change. */
+  const refuse = (stub: ReturnType<typeof fresh>, table: string) =>
+    runInDurableObject(stub, (_, { storage }) => {
+      storage.sql.exec(`CREATE TRIGGER full BEFORE INSERT ON ${table} BEGIN SELECT RAISE(ABORT, 'SQLITE_FULL'); END`);
+    });
+
+  it.each([
+    { table: "reservations", change: (actor: InventoryActor) => actor.reserve("o1", 4) },
+    { table: "receipts", change: (actor: InventoryActor) => actor.receive({ receiptId: "second", quantity: 5 }) },
+    {
+      table: "adjustments",
+      change: (actor: InventoryActor) => actor.adjust({ adjustmentId: "a1", quantity: -2, reason: "broken", by: "ada" }),
+    },
+  ])("takes the whole change with it: nothing is counted that the $table do not show", async ({ table, change }) => {
+    const stub = await stocked(10);
+    await refuse(stub, table);
+    await runInDurableObject(stub, (actor) => expect(() => change(actor)).toThrow("SQLITE_FULL"));
+    expect(await stub.stock()).toEqual({ onHand: 10, available: 10, reserved: 0 });
+    await runInDurableObject(stub, (actor, { storage }) => {
+      storage.sql.exec("DROP TRIGGER full");
+      change(actor);
+    });
+    expect(await stub.stock()).not.toEqual({ onHand: 10, available: 10, reserved: 0 });
   });
 });

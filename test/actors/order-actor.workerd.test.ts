@@ -1,9 +1,13 @@
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { OrderActor } from "../../src/actors/order-actor.ts";
 import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
+import type { Env } from "../../src/env.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
 import { placedOrder } from "../support/orders.ts";
+
+const MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS = 200;
 
 let count = 0;
 
@@ -26,6 +30,27 @@ describe("When an order is placed", () => {
       expect(storage.sql.exec("SELECT count(*) AS commits FROM journal").one()).toEqual({ commits: 1 });
       expect(await storage.getAlarm()).toBeGreaterThan(Date.now());
     });
+  });
+
+  it("is told to projections once it is durable, and not at all when it was lost", async () => {
+    for (const lost of [false, true]) {
+      const { order, stub } = await newOrder();
+      await runInDurableObject(stub(), async (actor: OrderActor, { storage }) => {
+        const flush = Promise.withResolvers<void>();
+        const sync = vi.spyOn(Object.getPrototypeOf(storage), "sync").mockReturnValue(flush.promise);
+        const send = vi.spyOn(env.ORDER_EVENTS, "sendBatch");
+        const sentOrders = () => send.mock.calls.flatMap(([batch]) => [...batch].map(({ body }) => body.order.orderId));
+        await actor.place(order);
+        await new Promise((resolve) => setTimeout(resolve, MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS));
+        expect(sentOrders()).not.toContain(order.orderId);
+        if (lost) flush.reject(new Error("the disk is full"));
+        else flush.resolve();
+        if (lost) await new Promise((resolve) => setTimeout(resolve, MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS));
+        else await expect.poll(sentOrders).toContain(order.orderId);
+        if (lost) expect(sentOrders()).not.toContain(order.orderId);
+        for (const spy of [sync, send]) spy.mockRestore();
+      });
+    }
   });
 
   it("knows what waits in its lane", async () => {
@@ -213,5 +238,59 @@ describe("When newer code reads an old journal", () => {
     });
     await evictDurableObject(stub());
     expect(await stub().view("shop")).toMatchObject({ version: 2, priority: "expedited" });
+  });
+});
+
+describe("When a row of the journal cannot be read", () => {
+  const write = (stub: DurableObjectStub, events: unknown) =>
+    runInDurableObject(stub, (_, { storage }) => {
+      storage.sql.exec("INSERT OR REPLACE INTO journal (version, at, events) VALUES (2, ?, ?)", Date.now(), JSON.stringify(events));
+    });
+
+  it("throws rather than go on from a part of it, and goes on as soon as the row is mended", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order);
+    await write(stub(), [{ type: "OrderPromoted", to: "the moon", because: "requested" }]);
+    await evictDurableObject(stub());
+    const asked = () => runInDurableObject(stub(), (actor) => actor.view("shop"));
+    for (const _ of [1, 2]) await expect(asked()).rejects.toThrow("must be one of expedited, standard");
+    await write(stub(), [{ type: "OrderPromoted", to: "expedited", because: "requested" }]);
+    expect(await asked()).toMatchObject({ version: 2, priority: "expedited" });
+  });
+});
+
+describe("When the platform fires the alarm by itself", () => {
+  it("carries an order on whose hint was lost, after the time that its profile pins", async () => {
+    const { order, stub } = await newOrder();
+    await stub().place(order, { version: 1, lanes: { standard: { stallAfterMs: 1_000 } } });
+    await evictDurableObject(stub());
+    await expect.poll(() => stub().view("shop"), { timeout: 10_000 }).toMatchObject({ status: "confirmed" });
+  });
+});
+
+describe("The deployment", () => {
+  /** An actor of a deployment whose bindings differ from those of the tests. */
+  const inActor = <Result>(orderId: string, bindings: object, work: (actor: OrderActor) => Promise<Result>) =>
+    runInDurableObject(env.ORDERS.getByName(orderId), (_, ctx) => work(new OrderActor(ctx, { ...env, ...bindings } as unknown as Env)));
+  const alarmOf = (stub: DurableObjectStub) => runInDurableObject(stub, async (_, { storage }) => Number(await storage.getAlarm()));
+
+  it("says by its lanes how long an order waits for its hint, unless the order's profile says it", async () => {
+    const bindings = { LANES: JSON.stringify({ standard: { stallAfterMs: 15_000 } }) };
+    const profile = { version: 1, lanes: { standard: { stallAfterMs: 12_000 } } };
+    const deadlineOf = async (pinned?: typeof profile) => {
+      const { order, stub } = await newOrder();
+      const { placedAt } = await inActor(order.orderId, bindings, (actor) => actor.place(order, pinned));
+      return (await alarmOf(stub())) - placedAt;
+    };
+    expect([await deadlineOf(), await deadlineOf(profile)]).toEqual([15_000, 12_000]);
+  });
+
+  it("may have a queue that does not answer: a diagnosis does without it", async () => {
+    const { order } = await newOrder();
+    const silent = { metrics: () => Promise.reject(new Error("Network connection lost")) };
+    await inActor(order.orderId, { ORDERS_STANDARD: silent }, async (actor) => {
+      await actor.place(order);
+      expect(await actor.diagnosis("shop")).toMatchObject({ situation: "in_lane", lane: null });
+    });
   });
 });

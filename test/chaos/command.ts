@@ -12,13 +12,17 @@ export interface Surroundings {
   readonly signal: AbortSignal;
 }
 
-/** @param run resolves to the text to print and whether every bar was reached; rejects when it was aborted */
-export const runCommand = <Shape extends z.ZodObject<{ timeout: z.ZodType<number> }>>(
+/**
+ * @param run resolves to the text to print and whether every bar was reached; rejects when it was aborted
+ * @param timeoutOf the seconds that it may take
+ */
+export const runCommand = <Shape extends z.ZodObject>(
   usage: string,
   shape: Shape,
   run: (flags: z.output<Shape>, surroundings: Surroundings) => Promise<{ readonly text: string; readonly passed: boolean }>,
-): Promise<number> =>
-  withFlags(process.argv.slice(2), shape, usage, (flags) => bounded(Number(flags.timeout), (around) => run(flags, around)));
+  timeoutOf: (flags: z.output<Shape>) => number = ({ timeout }) => Number(timeout),
+  argv: readonly string[] = process.argv.slice(2),
+): Promise<number> => withFlags(argv, shape, usage, (flags) => bounded(timeoutOf(flags), (around) => run(flags, around)));
 
 /** @param seconds the time that it may take */
 async function bounded(

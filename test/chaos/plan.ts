@@ -18,6 +18,8 @@ export interface PlannedOrder {
   readonly twice: boolean;
   /** It is submitted once more after the last restart, as by a device that never heard the answer. */
   readonly again: boolean;
+  /** Another order is submitted under its key, so long after its acknowledgement; null for never. */
+  readonly contradictedAfterMs: number | null;
   /** What other clients ask of it, counted from its acknowledgement. */
   readonly commands: readonly PlannedCommand[];
 }
@@ -46,8 +48,27 @@ export interface ChaosPlan {
   readonly seed: number;
   readonly faults: Readonly<Record<"payment" | "inventory" | "fulfilment" | "notification", PlannedFault>>;
   readonly orders: readonly PlannedOrder[];
+  /** Orders a second; null for as many as the clients can place. */
+  readonly perSecond: number | null;
+  /** From the first order, before any trouble comes and anything is measured. */
+  readonly calmMs: number;
   /** In the order in which they fall; the last one when everything has been acknowledged. */
   readonly kills: readonly PlannedKill[];
+  /** In the order in which they come, one after the other. */
+  readonly troubles: readonly PlannedTrouble[];
+}
+
+/**
+ * All providers answer 503, or nothing at all; nobody can use the history's database; every process of the server stands
+ * still; nothing more can be written to the disk of the store.
+ */
+export type TroubleName = "unavailable" | "silent" | "history" | "frozen" | "full";
+
+export interface PlannedTrouble {
+  readonly name: TroubleName | "kill";
+  /** From the first order. */
+  readonly atMs: number;
+  readonly forMs: number;
 }
 
 /** Each client's pace: with sixteen of them some forty orders a second, which is more than one laptop carries to their ends meanwhile. */
@@ -76,6 +97,7 @@ const SHARE = {
   again: 0.1,
   cancelled: 0.1,
   hurried: 0.1,
+  contradicted: 0.05,
   declined: 0.03,
   captureDeclined: 0.02,
   soldOut: 0.03,
@@ -90,9 +112,51 @@ export function planChaos({ seed, orders, kills }: { readonly seed: number; read
     seed,
     faults: planFaults(drawsFor(seed, "faults")),
     orders: Array.from({ length: orders }, (_, index) => planOrder(`chaos-${seed}-${index}`, drawsFor(seed, "order", index), customers)),
+    perSecond: null,
+    calmMs: 0,
     kills: planKills(drawsFor(seed, "kills"), orders, kills),
+    troubles: [],
   };
 }
+
+/** A long run of steady load, with troubles that come back in cycles. @param ms how long orders are placed */
+export function planSoak({ seed, ms }: { readonly seed: number; readonly ms: number }): ChaosPlan {
+  const orders = Math.ceil((ms / 1_000) * SOAK_ORDERS_PER_SECOND);
+  const calmMs = Math.min(MOST_WARM_UP_MS, ms * WARM_UP);
+  const cycles = THIRDS * Math.max(1, Math.round(ms / USUAL_CYCLE_MS / THIRDS));
+  const cycleMs = (ms - calmMs) / cycles;
+  const troubles = Array.from({ length: cycles }, (_, cycle) =>
+    CYCLE.map(({ name, at, lasts }) => ({
+      name,
+      atMs: Math.round(calmMs + (cycle + at) * cycleMs),
+      forMs: Math.round(lasts * cycleMs),
+    })),
+  );
+  return { ...planChaos({ seed, orders, kills: 0 }), perSecond: SOAK_ORDERS_PER_SECOND, calmMs, troubles: troubles.flat() };
+}
+
+/** An actor stays in memory until its order has settled, so the number of them grows for a minute or two before it stands. */
+const WARM_UP = 0.2;
+const MOST_WARM_UP_MS = 120_000;
+
+/** A tenth of what one laptop carries, so that what an outage held up is made good before the next. */
+const SOAK_ORDERS_PER_SECOND = 4;
+
+/** Thirds of a run are compared, so each is to hold the same troubles: cycles come in threes. Ten minutes hold outages of minutes. */
+const THIRDS = 3;
+const USUAL_CYCLE_MS = 10 * 60_000;
+
+/** Shares of a cycle. In ten minutes the providers are away for two, silent for more than one, and the server frozen for 18 s. */
+const CYCLE = [
+  { name: "unavailable", at: 0.15, lasts: 0.2 },
+  // While what the outage held up is made good.
+  { name: "kill", at: 0.38, lasts: 0 },
+  { name: "silent", at: 0.5, lasts: 0.12 },
+  { name: "history", at: 0.66, lasts: 0.08 },
+  { name: "frozen", at: 0.77, lasts: 0.03 },
+  { name: "full", at: 0.84, lasts: 0.05 },
+  { name: "kill", at: 0.93, lasts: 0 },
+] as const satisfies readonly { name: PlannedTrouble["name"]; at: number; lasts: number }[];
 
 /**
  * The probabilities themselves are drawn, so that seeds differ in kind. A hang holds up its whole delivery of up to fifty
@@ -117,7 +181,7 @@ function planKills(draw: Draw, orders: number, kills: number): PlannedKill[] {
 
 function planOrder(key: string, draw: Draw, customers: number): PlannedOrder {
   const dear = chance(draw, SHARE.dear);
-  return {
+  const planned = {
     key,
     thinkMs: whole(draw, 0, MOST_THINK_MS),
     twice: chance(draw, SHARE.twice),
@@ -137,7 +201,8 @@ function planOrder(key: string, draw: Draw, customers: number): PlannedOrder {
       shipTo: { country: "GB", ...(chance(draw, SHARE.unroutable) && { postalCode: MAGIC.unroutable }) },
       payment: { token: tokenFrom(draw()) },
     },
-  };
+  } as const;
+  return { ...planned, contradictedAfterMs: chance(draw, SHARE.contradicted) ? whole(draw, 0, MOST_COMMAND_DELAY_MS) : null };
 }
 
 function planCommands(draw: Draw, dear: boolean): PlannedCommand[] {

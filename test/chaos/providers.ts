@@ -18,6 +18,8 @@ export interface Providers {
   /** The variables that make every port of Orderline use them. */
   readonly vars: Readonly<Record<string, string>>;
   ledger(): Promise<LedgerSnapshot>;
+  /** From now on they fail like this. */
+  setFaults(faults: ServerFaults): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -45,6 +47,10 @@ export async function startProviders({ seed, faults, ledgerFile }: ProvidersOpti
   return {
     vars,
     ledger: async () => LedgerSnapshot.parse(await (await fetch(`${url}/ledger`)).json()),
+    setFaults: async (wanted) => {
+      const { ok, status } = await fetch(`${url}/faults`, { method: "POST", body: JSON.stringify(wanted) });
+      if (!ok) throw new Error(`the provider server answered new faults with ${status}`);
+    },
     stop: () => end(child),
   };
 }

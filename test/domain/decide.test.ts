@@ -327,6 +327,11 @@ describe("When an order is held", () => {
       .thenHappens([{ step: "void" }, { step: "release" }]);
   });
 
+  it("is rejected no more once it was cancelled, in whatever words", () =>
+    given(...held(), [{ type: "CancellationRequested", by: "ada", reason: "rejected" }])
+      .when((state) => decide(state, { type: "RejectOrder", by: "ada" }))
+      .thenRefused({ reason: "wrong_status", status: "cancelling" }));
+
   it("is rejected by its deadline, not before", () => {
     given(...held())
       .when((state) => decideDeadlines(state, lane, T0 + HOLD_MS - 1))

@@ -16,6 +16,8 @@ describe("When the runtime is killed under load", () => {
     expect(result.outages).toHaveLength(2);
     expect(result.weather.unanswered).toBeGreaterThan(0);
     expect(result.repeatedKeys).toBeGreaterThan(0);
+    expect(result.histories.orders).toBe(PLAN.orders.length);
+    expect(result.histories.operations).toBeGreaterThan(3 * PLAN.orders.length);
     expect(result.byStatus.confirmed).toBeGreaterThan(PLAN.orders.length / 2);
   });
 });

@@ -189,6 +189,14 @@ describe("What counts as overdue", () => {
     expect(await shown({ status: "in_fulfilment", track: "bakery", placedAt: NOW - 5 * 60 * MINUTE, updatedAt: NOW - MINUTE })).toBe(false);
   });
 
+  it("is an order whose goods were late for days, and whose next stage is over, too, by now", async () => {
+    expect(await shown({ status: "in_fulfilment", track: "bakery", placedAt: NOW - 30 * DAY, updatedAt: NOW - 5 * 60 * MINUTE })).toBe(
+      true,
+    );
+    expect(await shown({ status: "in_fulfilment", track: "bakery", placedAt: NOW - 30 * DAY, updatedAt: NOW - MINUTE })).toBe(false);
+    expect(await shown({ status: "in_fulfilment", track: "bakery", attention: "stage_overran", ...since(30 * DAY) })).toBe(false);
+  });
+
   it.each(["completed", "cancelled", "failed", "quarantined"] as const)("is no order that is %s", async (status) => {
     expect(await shown({ status, ...since(30 * DAY) })).toBe(false);
   });

@@ -70,7 +70,7 @@ describe("A run", () => {
     const world = new World();
     const profile = { version: 1, lanes: { standard: { retry: { maxAttempts: 50 } } } };
     world.process.place(placedOrder(), { saga: CURRENT_SAGA, profile });
-    world.drawn = 0;
+    world.random = () => 0;
     const calls = calling(world, (step) => (step === "route" ? fails : works));
     await world.hint();
     expect(calls.slice(3)).toEqual(Array.from({ length: 19 }, (_, before) => `route ${before + 1}`));

@@ -94,6 +94,8 @@ export class Actors {
   readonly #actors = new Map<string, Actor>();
   readonly #touched = new Set<Actor>();
   readonly #doomed = new Set<{ incarnation: Incarnation; rollback: () => void }>();
+  /** Actors that lose no further alarm; null while any number may be lost. */
+  #spared: Set<Actor> | null = null;
   #safe = false;
   /** Every event type that was ever committed, for the report's coverage. */
   readonly eventTypes = new Map<string, number>();
@@ -137,7 +139,7 @@ export class Actors {
   pinnedProfileOf(orderId: string): number | null {
     const [first] = this.#actors.get(orderId)?.journal ?? [];
     if (first === undefined) return null;
-    const [placed] = Commit.parse(JSON.parse(first)).events;
+    const [placed] = (JSON.parse(first) as Commit).events;
     return placed?.type === "OrderPlaced" ? (placed.profile?.version ?? 0) : 0;
   }
 
@@ -160,6 +162,11 @@ export class Actors {
     return this.#actors.get(orderId)?.alarmLost ?? false;
   }
 
+  /** From now on each order loses one alarm at most: what is long overdue is looked for a few times only. */
+  loseOneAlarmEach(): void {
+    this.#spared = new Set();
+  }
+
   /** An eviction loses what is in memory and nothing else. */
   evictSome(): void {
     for (const { incarnation } of this.#actors.values()) {
@@ -169,15 +176,6 @@ export class Actors {
         this.#context.happens("actor evicted", this.#context.faults.evict, incarnation.actor.orderId)
       )
         this.#kill(incarnation);
-    }
-  }
-
-  /** The platform loses alarms, as far as the sweep of the history will find their orders. @param share of the alarms that are armed */
-  loseAlarms(share: number): void {
-    for (const actor of this.#actors.values()) {
-      const { orderId, state, alarm, incarnation } = actor;
-      if (state === null || alarm === null || (incarnation?.busy ?? 0) > 0 || !this.#around.isSwept(orderId, state.version)) continue;
-      if (this.#context.happens("alarm lost long after", share, orderId)) this.#loseAlarm(actor);
     }
   }
 
@@ -410,7 +408,7 @@ export class Actors {
     actor.alarm = null;
     this.#touched.add(actor);
     // The net below the alarms is the sweep of the history, so an alarm is lost only of an order that the sweep will find.
-    const isCaught = actor.state !== null && this.#around.isSwept(actor.orderId, actor.state.version);
+    const isCaught = actor.state !== null && !this.#spared?.has(actor) && this.#around.isSwept(actor.orderId, actor.state.version);
     if (isCaught && context.happens("alarm lost", alarmLost, actor.orderId)) {
       this.#loseAlarm(actor);
       return;
@@ -427,6 +425,7 @@ export class Actors {
     actor.alarm?.cancel();
     actor.alarm = draw() < 0.5 ? { at, cancel: () => {} } : null;
     actor.alarmLost = true;
+    this.#spared?.add(actor);
     loop.trace(actor.orderId, "alarm is lost");
   }
 

@@ -401,13 +401,6 @@ export const MUTATIONS: readonly Mutation[] = [
     planted: "armedAt === null",
   },
   {
-    name: "overdue-alarm-relied-on",
-    bug: "a commit relies on an alarm that is long overdue",
-    file: "runtime/order-record.ts",
-    snippet: " && !this.#isOverdue(this.#armedAt)",
-    planted: "",
-  },
-  {
     name: "lost-alarm-not-restored",
     bug: "a look from outside finds the alarm lost and does not arm it",
     file: "runtime/order-runner.ts",

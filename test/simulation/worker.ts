@@ -20,6 +20,8 @@ export type Message = { readonly seed: SeedReport } | { readonly done: true };
 const say = (message: Message) => new Promise<void>((resolve) => process.send?.(message, () => resolve()));
 
 process.on("message", async (work: Work) => {
+  // Faults are thrown by the million. Where they come from is worth its time only in a world that is looked into.
+  if (!work.recording) Error.stackTraceLimit = 0;
   const mutation = MUTATIONS.find(({ name }) => name === work.mutation);
   if (mutation) plant(mutation);
   const { runSeed } = await import("./world.ts");

@@ -246,7 +246,8 @@ class World {
     if (this.#long && !broken()) {
       this.#sweepEveryMs = LONG_SWEEP_EVERY_MS;
       this.#people.fulfil(KITCHEN_MS);
-      loop.after(whole(this.#context.draw, 0, KITCHEN_MS), () => this.#actors.loseAlarms(this.#faults.alarmLost));
+      this.#actors.loseOneAlarmEach();
+      this.#context.faults = { ...this.#context.faults, alarmLost: this.#faults.alarmLost };
       // Nobody watches for weeks, which the hub's alarm would fill with events.
       for (const receiver of this.#projections.receivers) receiver.leave();
       await loop.run(loop.now + LONG_MS, broken);

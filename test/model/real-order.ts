@@ -1,0 +1,216 @@
+/**
+ * The real order: `OrderActor` in workerd with its SQLite, its alarm and its RPC. Only what is not its own is stood in for:
+ * the clock and the dice, the providers, the breakers, the queues and the history. They are those of its surroundings.
+ */
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { vi } from "vitest";
+import type { OrderAddress } from "../../src/actors/addresses.ts";
+import type { Hint } from "../../src/contract/messages.ts";
+import { CALL_TIMEOUT_MS } from "../../src/domain/progress.ts";
+import { Outbox } from "../../src/messaging/outbox.ts";
+import { log } from "../../src/platform/log.ts";
+import { type Ended, Surroundings, type Timer } from "../support/surroundings.ts";
+import { hasEnded, type Stored, type Subject } from "./subject.ts";
+
+/** How long an order listens to a call that it has given up, as `runtime/attempt.ts` has it. */
+const LATE_ANSWER_MS = 60_000;
+
+/** Turns of the real event loop, of a millisecond and more, in which whatever an order does without waiting for a timer is done. */
+const MANY_TURNS = 5_000;
+
+const HAS_JOURNAL = "SELECT 1 FROM sqlite_master WHERE name = 'journal'";
+const JOURNAL = "SELECT version, at, events FROM journal ORDER BY version";
+const FILL_DISK = "CREATE TRIGGER IF NOT EXISTS full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'SQLITE_FULL'); END";
+const EMPTY_DISK = "DROP TRIGGER IF EXISTS full";
+
+const realSetTimeout = globalThis.setTimeout;
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** What the code under test is given in place of its surroundings. */
+export interface Stage {
+  around: Surroundings | null;
+}
+
+export class RealOrder implements Subject {
+  readonly around: RealSurroundings;
+  readonly #name: string;
+
+  constructor(orderId: string, stage: Stage) {
+    this.#name = orderId;
+    this.around = new RealSurroundings(
+      () => this.#abort(),
+      ({ then }) => this.#inside(then),
+    );
+    stage.around = this.around;
+    playedBy(this.around);
+  }
+
+  /** Loads the Worker, which takes longer than anything that an order does. */
+  static async isLoaded(): Promise<void> {
+    await runInDurableObject(env.ORDERS.getByName("nobody"), () => {});
+  }
+
+  /** A stub that has thrown is broken, hence a fresh one per use. */
+  get #stub() {
+    return env.ORDERS.getByName(this.#name);
+  }
+
+  get address(): OrderAddress {
+    return this.#stub as unknown as OrderAddress;
+  }
+
+  settled<Result>(work: Promise<Result>): Promise<Ended<Result>> {
+    return this.around.settled(work);
+  }
+
+  callsAreOut(work: Promise<unknown>): Promise<boolean> {
+    return this.around.callsAreOut(work);
+  }
+
+  alarmGoesOff(): Promise<boolean> {
+    return runDurableObjectAlarm(this.#stub);
+  }
+
+  async alarmGoesOffAgain(): Promise<void> {
+    await runInDurableObject(this.#stub, (actor) => actor.alarm());
+  }
+
+  async alarmIsLost(): Promise<void> {
+    await this.#inside((storage) => storage.deleteAlarm());
+  }
+
+  isEvicted(): Promise<void> {
+    return this.#ends(() => evictDurableObject(this.#stub));
+  }
+
+  async isAborted(): Promise<void> {
+    await this.#abort();
+    this.around.isGone();
+  }
+
+  async diskIsFull(full: boolean): Promise<void> {
+    await this.#inside(({ sql }) => {
+      if (sql.exec(HAS_JOURNAL).toArray().length > 0) sql.exec(full ? FILL_DISK : EMPTY_DISK);
+    });
+  }
+
+  stored(): Promise<Stored> {
+    return this.#inside(async (storage) => {
+      const rows = storage.sql.exec(HAS_JOURNAL).toArray().length > 0 ? storage.sql.exec(JOURNAL).toArray() : [];
+      const journal = rows.map((row) => ({ ...row, events: JSON.parse(row.events as string) })) as unknown as Stored["journal"];
+      return { journal, alarmAt: await storage.getAlarm() };
+    });
+  }
+
+  #abort(): Promise<void> {
+    return this.#ends(abortAllDurableObjects);
+  }
+
+  /** Ends the process, and sees to it that another one has begun: for a moment the platform still sends requests to the one that is gone. */
+  async #ends(end: () => Promise<void>): Promise<void> {
+    const process = () => runInDurableObject(this.#stub, (actor) => actor).catch(() => null);
+    const before = await process();
+    await end();
+    for (let turns = 0; turns < MANY_TURNS; turns++) if (![null, before].includes(await process())) return;
+    throw new Error("no other process took over");
+  }
+
+  #inside<Result>(work: (storage: DurableObjectStorage) => Result | Promise<Result>): Promise<Result> {
+    return runInDurableObject(this.#stub, (_, { storage }) => work(storage));
+  }
+}
+
+class RealSurroundings extends Surroundings {
+  /** The process is to die before anything else happens. */
+  #isDoomed = false;
+  #hasDied = false;
+  readonly #abort: () => Promise<void>;
+  readonly #fire: (timer: Timer) => unknown;
+
+  constructor(abort: () => Promise<void>, fire: (timer: Timer) => unknown) {
+    super();
+    this.#abort = abort;
+    this.#fire = fire;
+  }
+
+  override kill = (): void => {
+    this.timers = [];
+    this.#isDoomed = true;
+  };
+
+  /** The timers of a process go with it. */
+  isGone(): void {
+    this.timers = [];
+    this.#hasDied = true;
+  }
+
+  /** A timer of the order's process, which goes with it. */
+  afterInProcess(ms: number, then: () => void): () => void {
+    return this.after(ms, this.#isDoomed ? () => {} : then);
+  }
+
+  async callsAreOut(work: Promise<unknown>): Promise<boolean> {
+    const ended = hasEnded(work);
+    await this.#quiet(ended);
+    return !ended() && !this.#hasDied;
+  }
+
+  async settled<Result>(work: Promise<Result>): Promise<Ended<Result>> {
+    const ended = await this.settle(work, (ended) => this.#quiet(ended), this.#fire);
+    const died = ended.status === "rejected" && this.#hasDied;
+    this.#hasDied = false;
+    return died ? { status: "died" } : ended;
+  }
+
+  /** An order that goes no further without time has ended its work, or it waits for a call, whose time stands among the timers. */
+  async #quiet(hasEnded: () => boolean): Promise<void> {
+    for (let turns = 0; turns < MANY_TURNS; turns++) {
+      if (this.#isDoomed) {
+        this.#isDoomed = false;
+        this.#hasDied = true;
+        await this.#abort();
+      }
+      if (hasEnded() || this.timers.length > 0) return;
+      await turn();
+    }
+    throw new Error("the actor neither answers nor waits for a provider");
+  }
+}
+
+/** Queues, timers and log of the Worker are those of the surroundings until the spies are restored. */
+function playedBy(around: RealSurroundings): void {
+  vi.restoreAllMocks();
+  const { ports } = around;
+  vi.spyOn(Outbox.prototype, "add").mockImplementation(async (messages, send) => send(messages));
+  const accepted = async () => ({ metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } });
+  vi.spyOn(env.ORDER_EVENTS, "sendBatch").mockImplementation(async (batch) => {
+    for (const { body } of batch) await ports.publish(body);
+    return accepted();
+  });
+  for (const lane of [env.ORDERS_EXPEDITED, env.ORDERS_STANDARD]) {
+    vi.spyOn(lane, "sendBatch").mockImplementation(async (batch) => {
+      for (const { body } of batch as Iterable<MessageSendRequest<Hint>>) await ports.hint(body);
+      return accepted();
+    });
+    vi.spyOn(lane, "metrics").mockImplementation(async () => ({
+      backlogCount: around.oldestInLane === null ? 0 : 1,
+      backlogBytes: 0,
+      ...(around.oldestInLane !== null && { oldestMessageTimestamp: new Date(around.oldestInLane) }),
+    }));
+  }
+  vi.spyOn(env.ORDERS_DEAD_LETTER, "send").mockImplementation(async (letter) => {
+    await ports.deadLetter(letter);
+    return accepted();
+  });
+  for (const level of ["info", "warn", "error"] as const)
+    vi.spyOn(log, level).mockImplementation((event, fields) => ports.log(level, event, fields ?? {}));
+  // The timers of a call are kept by the surroundings, so that nobody waits for them.
+  vi.spyOn(globalThis, "setTimeout").mockImplementation(((then: () => void, ms: number) =>
+    ms === CALL_TIMEOUT_MS || ms === LATE_ANSWER_MS
+      ? around.afterInProcess(ms, then)
+      : realSetTimeout(then, ms)) as unknown as typeof setTimeout);
+  const realClearTimeout = globalThis.clearTimeout;
+  vi.spyOn(globalThis, "clearTimeout").mockImplementation(((timer: unknown) =>
+    typeof timer === "function" ? timer() : realClearTimeout(timer as number)) as typeof clearTimeout);
+}
