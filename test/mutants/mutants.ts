@@ -35,6 +35,9 @@ const MUTATED = [
   "http/{conditional,identity,problem,trace,views}.ts",
 ];
 
+/** Words are for people. A test that pins each of them would only say the source once more. */
+const UNTRIED = "StringLiteral";
+
 const Flags = z.object({ only: z.string().default(""), fresh: z.boolean().default(false) });
 
 process.exitCode = await withFlags(process.argv.slice(2), Flags, USAGE, main);
@@ -46,12 +49,12 @@ async function main({ only, fresh }: z.output<typeof Flags>): Promise<number> {
   const files = MUTATED.flatMap((pattern) => globSync(pattern, { cwd: SRC })).filter(isAsked);
   const results = await new Stryker({
     mutate: files.map((file) => `src/${file}`),
-    // Words are for people. A test that pins each of them would only say the source once more.
-    mutator: { excludedMutations: ["StringLiteral"] },
+    mutator: { excludedMutations: [UNTRIED] },
     testRunner: "vitest",
     plugins: ["@stryker-mutator/vitest-runner"],
     vitest: { configFile: "test/mutants/vitest.config.ts", related: false },
     coverageAnalysis: "perTest",
+    // What runs as a module is loaded, such as a table, would be asked of every test anew.
     ignoreStatic: true,
     disableTypeChecks: false,
     // Stryker reads it by a function that TypeScript 7 does not have. Nothing is compiled here, so it is told of none.
@@ -64,19 +67,28 @@ async function main({ only, fresh }: z.output<typeof Flags>): Promise<number> {
     tempDirName: ".stryker-tmp",
     reporters: ["progress"],
   }).runMutationTest();
+  // The results of earlier runs are among them, whichever files were asked for.
+  const asked = results.filter(({ fileName }) => isAsked(relative(SRC, fileName)));
   const { table, problems } = reportOf(
-    results.flatMap(mutantOf).filter(({ file }) => isAsked(file)),
+    asked.flatMap(mutantOf),
     accepted.filter(({ file }) => isAsked(file)),
   );
-  console.log([table, ...problems].join("\n"));
+  const ignored = asked.filter(isIgnored);
+  const texts = ignored.filter(({ mutatorName }) => mutatorName === UNTRIED).length;
+  console.log(`${table}\n\nNot tried: ${texts} texts, and ${ignored.length - texts} changes of what runs as a module is loaded.`);
+  for (const problem of problems) console.log(problem);
   return problems.length === 0 ? 0 : 1;
 }
 
 type Result = Awaited<ReturnType<Stryker["runMutationTest"]>>[number];
 
-/** None for a mutant that was not tried: a text, or what runs before the first test begins. */
-function mutantOf({ fileName, location: { start, end }, replacement, status }: Result): Mutant[] {
-  if (status === "Ignored") return [];
+const isIgnored = ({ status }: Result): boolean => status === "Ignored";
+
+/** None for a mutant that was not tried. */
+function mutantOf(result: Result): Mutant[] {
+  if (isIgnored(result)) return [];
+  const { fileName, replacement, status } = result;
+  const { start, end } = result.location;
   const file = relative(SRC, fileName);
   const lines = readFileSync(join(SRC, file), "utf8").split("\n");
   // Lines and columns are counted from 1.
