@@ -476,6 +476,14 @@ describe("A command that comes twice, or too late", () => {
         .thenRefused({ reason: "wrong_status", command: type, status: "accepted" });
   });
 
+  it("takes no other end for a rejection, whatever its reason is called", () => {
+    const cancelled: OrderEvent = { type: "CancellationRequested", by, reason: "rejected" };
+    for (const end of [declined, cancelled])
+      given(accepted(), [end])
+        .when((state) => decide(state, { type: "RejectOrder", by }))
+        .thenRefused({ reason: "wrong_status", command: "RejectOrder" });
+  });
+
   it("cancels nothing that is on its way to failure, or at rest", () => {
     for (const journal of [
       [accepted(), [declined]],
