@@ -27,10 +27,8 @@ const MAX_TRACKS = 20;
 /** ISO 4217 has fewer than 200 codes in use. */
 const MAX_CURRENCIES = 200;
 
+/** Of this machine, where `http:` is as good as `https:`. */
 const LOOPBACK: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]"]);
-
-/** Whether an address is of this machine, where `http:` is as good as `https:`. */
-export const isLoopback = (url: string): boolean => LOOPBACK.has(new URL(url).hostname);
 
 /** What is wrong with a provider's address, in words; null when nothing is. */
 function flawOf(address: string): string | null {

@@ -70,12 +70,7 @@ const RESTING: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["completed", "ca
 /** At rest, nothing moves the order any more, and nothing needs to. */
 export const isAtRest = (status: OrderStatus): boolean => RESTING.has(status);
 
-/** The fold. Null is an order that was never placed. */
-export function fold(journal: readonly Commit[]): OrderState | null {
-  return journal.reduce<OrderState | null>(apply, null);
-}
-
-/** One commit further. */
+/** The fold, one commit further. Null is an order that was never placed. */
 export function apply(state: OrderState | null, commit: Commit): OrderState | null {
   const next = commit.events.reduce<OrderState | null>((before, event) => evolve(before, event, commit.at), state);
   return next && { ...next, version: commit.version, updatedAt: commit.at };

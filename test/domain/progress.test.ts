@@ -2,7 +2,6 @@
 import { describe, expect, it } from "vitest";
 import type { OrderEvent } from "../../src/contract/events.ts";
 import { LANES } from "../../src/contract/lanes.ts";
-import { fold } from "../../src/domain/order.ts";
 import {
   HOLD_MS,
   plan,
@@ -13,7 +12,7 @@ import {
   stepsAhead,
   wakeAt,
 } from "../../src/domain/progress.ts";
-import { accepted, confirmed, failed, firstGroupDone, placedOrder, stateAfter, T0 } from "../support/orders.ts";
+import { accepted, confirmed, failed, firstGroupDone, fold, placedOrder, stateAfter, T0 } from "../support/orders.ts";
 
 const HOUR = 60 * 60_000;
 const SETTLED: Recheck = { settleAt: "never", waitAt: null };

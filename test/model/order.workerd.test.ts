@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Commit, OrderEvent } from "../../src/contract/events.ts";
 import { OrderStatus } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
-import { apply, fold, type OrderState } from "../../src/domain/order.ts";
+import { apply, type OrderState } from "../../src/domain/order.ts";
+import { fold } from "../support/orders.ts";
 import type { Ended, Surroundings } from "../support/surroundings.ts";
 import {
   type Action,

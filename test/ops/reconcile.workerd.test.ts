@@ -13,8 +13,8 @@ import { ARRIVES_WITHIN_MS } from "../../src/ops/laws.ts";
 import { reconcile } from "../../src/ops/reconcile.ts";
 import { log } from "../../src/platform/log.ts";
 import { AUDIT_SQL, auditQuery } from "../../src/projections/history/audit.ts";
-import { totals } from "../../src/projections/history/queries.ts";
 import { orderIdOf, projectHistory, summary } from "../projections/history/summaries.ts";
+import { totals } from "../projections/history/totals.ts";
 import { answerOf, call, callWithoutHistory, expectProblem, grant, placeOrder, stateOf, stubOf } from "../support/http.ts";
 
 const HOUR = 60 * 60_000;

@@ -4,9 +4,10 @@ import type { OrderSummary } from "../../src/contract/order.ts";
 import { SHARDS, shardOf } from "../../src/domain/counters.ts";
 import type { Env } from "../../src/env.ts";
 import { log } from "../../src/platform/log.ts";
-import { historyVersion, totals } from "../../src/projections/history/queries.ts";
+import { historyVersion } from "../../src/projections/history/queries.ts";
 import { consumeOrderEvents } from "../../src/queues/order-events-consumer.ts";
 import { orderIdOf, summary } from "../projections/history/summaries.ts";
+import { totals } from "../projections/history/totals.ts";
 import { type Delivery, deliver as deliverTo } from "../support/deliver.ts";
 
 const deliver = (deliveries: readonly Delivery[], bindings: Env = env) =>

@@ -9,13 +9,14 @@ import { LANES } from "../../src/contract/lanes.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
 import type { Cause, OrderStatus, Priority } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
-import { apply, attentionOf, fold, isAtRest, type OrderState } from "../../src/domain/order.ts";
+import { apply, attentionOf, isAtRest, type OrderState } from "../../src/domain/order.ts";
 import type { Breakers, ProviderAnswer, ProviderCall, Providers } from "../../src/domain/ports.ts";
 import type { Backlog } from "../../src/domain/routing.ts";
 import { type AdvanceResult, OrderRunner } from "../../src/runtime/order-runner.ts";
 import type { OrderPorts } from "../../src/runtime/ports.ts";
 import type { Blocked } from "../oracle/evidence.ts";
 import { stranded } from "../oracle/laws/orders.ts";
+import { fold } from "../support/orders.ts";
 import type { Context } from "./context.ts";
 
 /** What actors reach of the world around them. */

@@ -4,10 +4,10 @@ import type { Commit, OrderEvent } from "../../src/contract/events.ts";
 import { LANES } from "../../src/contract/lanes.ts";
 import type { Step } from "../../src/contract/order.ts";
 import { decide, decideOutcomes, decideStuck } from "../../src/domain/decide.ts";
-import { fold, type OrderState } from "../../src/domain/order.ts";
+import type { OrderState } from "../../src/domain/order.ts";
 import type { ProviderAnswer } from "../../src/domain/ports.ts";
 import { follow, plan } from "../../src/domain/progress.ts";
-import { T0 } from "./orders.ts";
+import { fold, T0 } from "./orders.ts";
 
 const lane = LANES.standard;
 

@@ -1,9 +1,9 @@
 /** Orders and journals to test with, and the sentence form: `given(…).when(…).then(…)`. */
 import { expect } from "vitest";
-import type { OrderEvent, PlacedOrder } from "../../src/contract/events.ts";
+import type { Commit, OrderEvent, PlacedOrder } from "../../src/contract/events.ts";
 import type { PlaceOrder, Step } from "../../src/contract/order.ts";
 import { type CommandRefusal, type Decision, decidePlace } from "../../src/domain/decide.ts";
-import { fold, type OrderState } from "../../src/domain/order.ts";
+import { apply, type OrderState } from "../../src/domain/order.ts";
 
 export const T0 = Date.parse("2026-11-21T08:26:00Z");
 export const ORDER_ID = "ord_00000000000000000000000001";
@@ -32,6 +32,9 @@ export const placedOrder = (changes: Partial<PlacedOrder> = {}): PlacedOrder => 
   total: 3564,
   ...changes,
 });
+
+/** What a journal comes to. Null is an order that was never placed. */
+export const fold = (journal: readonly Commit[]): OrderState | null => journal.reduce<OrderState | null>(apply, null);
 
 /** Each commit is one list of events; they lie a second apart. */
 export function stateAfter(...commits: readonly (readonly OrderEvent[])[]): OrderState {

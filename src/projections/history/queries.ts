@@ -2,7 +2,7 @@
  * Questions of clients to the history. Each is answered from an index, at a cost that does not grow with the number of orders
  * kept; a test asks SQLite's planner. The answers trail the actors by seconds. The truth about one order is in its actor.
  */
-import { and, asc, count, desc, eq, gte, lt, type SQL, sql, sum } from "drizzle-orm";
+import { and, desc, eq, gte, lt, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { z } from "zod";
 import { DEFAULT_PRIORITY } from "../../contract/lanes.ts";
@@ -78,25 +78,6 @@ export async function historyVersion(d1: D1Database, orderId: string): Promise<n
   const query = drizzle(d1).select({ version: orders.version }).from(orders).where(eq(orders.orderId, orderId));
   const row = await within(VERSION_DEADLINE_MS, "reading a version from D1", () => query.get());
   return row?.version ?? null;
-}
-
-/** How many orders of one status and currency there are, and what they add up to in minor units. */
-export interface Total {
-  readonly status: OrderStatus;
-  readonly currency: string;
-  readonly count: number;
-  readonly sum: number;
-}
-
-/** For comparing counters with the history. It reads every order of the tenant, which is too much for a request of a client. */
-export async function totals(d1: D1Database, tenant: string): Promise<Total[]> {
-  const rows = await drizzle(d1)
-    .select({ status: orders.status, currency: orders.currency, count: count(), sum: sum(orders.total).mapWith(Number) })
-    .from(orders)
-    .where(eq(orders.tenant, tenant))
-    .groupBy(orders.status, orders.currency)
-    .orderBy(asc(orders.status), asc(orders.currency));
-  return rows.map((row) => ({ ...row, sum: row.sum ?? 0 }));
 }
 
 /** Exported for the test that asks SQLite's planner about each combination of filters; callers use `listOrders`. */

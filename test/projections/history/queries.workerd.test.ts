@@ -1,14 +1,8 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
-import {
-  historyVersion,
-  listOrders,
-  MAX_PAGE_SIZE,
-  type OrderFilter,
-  pageQuery,
-  totals,
-} from "../../../src/projections/history/queries.ts";
+import { historyVersion, listOrders, MAX_PAGE_SIZE, type OrderFilter, pageQuery } from "../../../src/projections/history/queries.ts";
 import { orderIdOf, projectHistory, summary } from "./summaries.ts";
+import { totals } from "./totals.ts";
 
 const HISTORY = env.HISTORY;
 const MANY = 100_000;
