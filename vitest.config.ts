@@ -1,6 +1,12 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+/** Against real servers. */
+const endToEnd = { testTimeout: 180_000, hookTimeout: 180_000 };
+
+/** These assert how long something takes, so no other server runs beside theirs. */
+const TIMED = ["test/e2e/flood.e2e.test.ts", "test/e2e/sockets.e2e.test.ts"];
+
 /** Which tests run where is told by their names: `*.test.ts` in plain Node, `*.workerd.test.ts` in the real runtime, `*.e2e.test.ts` against a real server. */
 export default defineConfig({
   test: {
@@ -42,14 +48,10 @@ export default defineConfig({
         },
       },
       {
-        test: {
-          name: "e2e",
-          include: ["test/**/*.e2e.test.ts"],
-          // One server at a time: two would measure each other.
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-        },
+        test: { name: "e2e", include: ["test/**/*.e2e.test.ts"], exclude: TIMED, maxWorkers: 2, sequence: { groupOrder: 1 }, ...endToEnd },
+      },
+      {
+        test: { name: "e2e-timed", include: TIMED, fileParallelism: false, sequence: { groupOrder: 2 }, ...endToEnd },
       },
     ],
   },

@@ -14,6 +14,8 @@ const TICK_MS = 10_000;
 /** How often the keys of the sockets are looked at. With KV's own cache, a revoked key's sockets live for two minutes at most. */
 const KEYS_EVERY_MS = 60_000;
 
+const Reports = z.array(ShardReport);
+
 export interface HubPorts {
   readonly store: {
     /** Makes the state durable before anything that is sent afterwards leaves the process. Throws when it could not. */
@@ -52,7 +54,7 @@ export class HubRunner {
   /** Takes over every report that is newer than what is known of its shard, in any order; the others change nothing. */
   async merge(reports: readonly ShardReport[]): Promise<void> {
     const shards = { ...this.#state.shards };
-    for (const { shard, revision, tally } of z.array(ShardReport).parse(reports)) {
+    for (const { shard, revision, tally } of Reports.parse(reports)) {
       if (revision > (shards[shard]?.revision ?? 0)) shards[shard] = { revision, tally };
     }
     const changed = Object.keys(shards).some((shard) => shards[shard] !== this.#state.shards[shard]);

@@ -95,6 +95,8 @@ export class Actors {
   readonly #actors = new Map<string, Actor>();
   readonly #touched = new Set<Actor>();
   readonly #doomed = new Set<{ incarnation: Incarnation; rollback: () => void }>();
+  /** The rows of all journals as they are read. A row never changes, and each is read many times. */
+  readonly #commits = new Map<string, Commit>();
   /** Actors that lose no further alarm; null while any number may be lost. */
   #spared: Set<Actor> | null = null;
   #safe = false;
@@ -140,14 +142,14 @@ export class Actors {
   pinnedProfileOf(orderId: string): number | null {
     const [first] = this.#actors.get(orderId)?.journal ?? [];
     if (first === undefined) return null;
-    const [placed] = (JSON.parse(first) as Commit).events;
+    const [placed] = this.#read(first).events;
     return placed?.type === "OrderPlaced" ? (placed.profile?.version ?? 0) : 0;
   }
 
   /** Orders whose journals say last that the stage which they are in took too long. */
   overran(): Set<string> {
     const late = [...this.#actors.values()].filter(({ journal }) => {
-      const said = journal.flatMap((row) => Commit.parse(JSON.parse(row)).events.map(({ type }) => type));
+      const said = journal.flatMap((row) => this.#read(row).events.map(({ type }) => type));
       const entered = Math.max(said.lastIndexOf("OrderConfirmed"), said.lastIndexOf("StageReached"));
       return said.lastIndexOf("StageOverran") > entered;
     });
@@ -238,7 +240,7 @@ export class Actors {
     const { loop, faults, draw } = this.#context;
     const skewMs = Math.round((draw() * 2 - 1) * faults.skewMaxMs);
     if (skewMs !== 0) this.#context.count("clock skewed");
-    const journal = actor.journal.map((row) => Commit.parse(JSON.parse(row)));
+    const journal = actor.journal.map((row) => this.#read(row));
     const armedAt = journal.length > 0 ? (actor.alarm?.at ?? null) : null;
     const rest = {
       actor,
@@ -327,6 +329,12 @@ export class Actors {
     };
   }
 
+  #read(row: string): Commit {
+    const known = this.#commits.get(row) ?? Commit.parse(JSON.parse(row));
+    this.#commits.set(row, known);
+    return known;
+  }
+
   #append(incarnation: Incarnation, commit: Commit): void {
     const { actor } = incarnation;
     if (!incarnation.alive) throw new ActorReset("a dead process wrote");
@@ -368,7 +376,7 @@ export class Actors {
   #rollback(actor: Actor, length: number, alarmAt: number | null): void {
     this.#context.loop.trace(actor.orderId, `is rolled back to version ${length}`);
     actor.journal.length = length;
-    actor.state = fold(actor.journal.map((row) => JSON.parse(row) as Commit));
+    actor.state = fold(actor.journal.map((row) => this.#read(row)));
     actor.alarm?.cancel();
     actor.alarm = null;
     if (alarmAt !== null) this.#arm(actor, alarmAt);

@@ -115,5 +115,8 @@ export class Loop {
 
 const isBefore = (a: Entry, b: Entry): boolean => a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
 
-/** The host runs an immediate only once the queue of promise jobs is empty, however long their chains are. */
-const drainPromises = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/**
+ * Node runs a tick only once the queue of promise jobs is empty, however long their chains are. An immediate would do the same
+ * with a turn of the event loop, which takes longer than what most events do.
+ */
+const drainPromises = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));

@@ -115,7 +115,7 @@ export class SimulatedQueue<Body> {
     const verdicts = new Map<Queued<Body>, number | "ack">();
     const messages = batch.map((message) => ({
       id: message.id,
-      body: JSON.parse(JSON.stringify(message.body)) as unknown,
+      body: message.body,
       attempts: message.attempts + 1,
       timestamp: new Date(message.sentAt),
       ack: () => void verdicts.set(message, "ack"),
