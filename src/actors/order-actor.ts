@@ -14,7 +14,6 @@ import { lanesFor } from "../domain/pinned.ts";
 import { OPERATIONS } from "../domain/ports.ts";
 import { openSteps } from "../domain/progress.ts";
 import type { Backlog } from "../domain/routing.ts";
-import type { Env } from "../env.ts";
 import { sendChange } from "../messaging/changes.ts";
 import { sendHints } from "../messaging/hints.ts";
 import { backlogOf, QUEUE_DEADLINE_MS } from "../messaging/lanes.ts";
@@ -29,20 +28,18 @@ import { Actor } from "./actor.ts";
 import { breakerActor, type OrderAddress, type Placement, type Serves, stockActor, velocityActor } from "./addresses.ts";
 import { breakersFrom } from "./breakers.ts";
 
-const SCHEMA = ["CREATE TABLE journal (version INTEGER PRIMARY KEY, at INTEGER NOT NULL, events TEXT NOT NULL) STRICT"] as const;
+/**
+ * The journal is kept in the key-value store, a key per commit. A table of its own would be two rows more for each order, and
+ * twice the work per commit.
+ */
+const JOURNAL = "journal:";
 
-const SQL = {
-  read: "SELECT version, at, events FROM journal ORDER BY version",
-  append: "INSERT INTO journal (version, at, events) VALUES (?, ?, ?)",
-} as const;
+/** Keys are sorted as text, and no journal has a million commits. */
+const journalKey = (version: number): string => `${JOURNAL}${String(version).padStart(6, "0")}`;
 
 /** The RPC face of the order; see `OrderAddress`. */
 export class OrderActor extends Actor implements Serves<OrderAddress> {
   #loaded: Promise<OrderRunner> | null = null;
-
-  constructor(ctx: DurableObjectState, env: Env) {
-    super(ctx, env, SCHEMA);
-  }
 
   /**
    * Accepts the order or recognises a repeat. When this answers, the order is durable.
@@ -149,15 +146,20 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
   }
 
   #journal(): Commit[] {
-    const rows = this.store.read<{ version: number; at: number; events: string }>(SQL.read);
-    return rows.map(({ version, at, events }) => Commit.parse({ version, at, events: JSON.parse(events) }));
+    return this.store.list(JOURNAL).map((commit) => Commit.parse(commit));
+  }
+
+  #append(commit: Commit): void {
+    const key = journalKey(commit.version);
+    if (this.store.get(key) !== undefined) throw new Error(`the journal has a commit ${commit.version} already`);
+    this.store.put(key, commit);
   }
 
   #ports(): OrderPorts {
     const { ctx, env } = this;
     return {
       store: {
-        append: ({ version, at, events }) => this.store.write(SQL.append, version, at, JSON.stringify(events)),
+        append: (commit) => this.#append(commit),
         arm: (at) => ctx.waitUntil(this.store.arm(at)),
       },
       clock: {

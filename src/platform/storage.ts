@@ -74,6 +74,13 @@ export class ActorStorage {
     return this.#storage.kv.get<Value>(key);
   }
 
+  /** The values of all keys that begin with `prefix`, in the order of their keys. */
+  list<Value>(prefix: string): Value[] {
+    const values = [...this.#storage.kv.list<Value>({ prefix })].map(([, value]) => value);
+    this.#meter.add({ rowsRead: values.length });
+    return values;
+  }
+
   put(key: string, value: unknown): void {
     this.#meter.add({ rowsWritten: 1 });
     this.#storage.kv.put(key, value);

@@ -4,12 +4,14 @@
  */
 import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { vi } from "vitest";
+import { type MockInstance, vi } from "vitest";
 import type { OrderAddress } from "../../src/actors/addresses.ts";
 import type { Hint } from "../../src/contract/messages.ts";
 import { CALL_TIMEOUT_MS } from "../../src/domain/progress.ts";
 import { Outbox } from "../../src/messaging/outbox.ts";
 import { log } from "../../src/platform/log.ts";
+import { ActorStorage } from "../../src/platform/storage.ts";
+import { storedJournal } from "../support/journal.ts";
 import { type Ended, Surroundings, type Timer } from "../support/surroundings.ts";
 import { hasEnded, type Stored, type Subject } from "./subject.ts";
 
@@ -18,11 +20,6 @@ const LATE_ANSWER_MS = 60_000;
 
 /** Turns of the real event loop, of a millisecond and more, in which whatever an order does without waiting for a timer is done. */
 const MANY_TURNS = 5_000;
-
-const HAS_JOURNAL = "SELECT 1 FROM sqlite_master WHERE name = 'journal'";
-const JOURNAL = "SELECT version, at, events FROM journal ORDER BY version";
-const FILL_DISK = "CREATE TRIGGER IF NOT EXISTS full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'SQLITE_FULL'); END";
-const EMPTY_DISK = "DROP TRIGGER IF EXISTS full";
 
 const realSetTimeout = globalThis.setTimeout;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -35,6 +32,7 @@ export interface Stage {
 export class RealOrder implements Subject {
   readonly around: RealSurroundings;
   readonly #name: string;
+  #fullDisk: MockInstance | null = null;
 
   constructor(orderId: string, stage: Stage) {
     this.#name = orderId;
@@ -90,17 +88,16 @@ export class RealOrder implements Subject {
   }
 
   async diskIsFull(full: boolean): Promise<void> {
-    await this.#inside(({ sql }) => {
-      if (sql.exec(HAS_JOURNAL).toArray().length > 0) sql.exec(full ? FILL_DISK : EMPTY_DISK);
+    this.#fullDisk?.mockRestore();
+    this.#fullDisk = null;
+    if (!full || (await this.stored()).journal.length === 0) return;
+    this.#fullDisk = vi.spyOn(ActorStorage.prototype, "put").mockImplementation(() => {
+      throw new Error("SQLITE_FULL");
     });
   }
 
   stored(): Promise<Stored> {
-    return this.#inside(async (storage) => {
-      const rows = storage.sql.exec(HAS_JOURNAL).toArray().length > 0 ? storage.sql.exec(JOURNAL).toArray() : [];
-      const journal = rows.map((row) => ({ ...row, events: JSON.parse(row.events as string) })) as unknown as Stored["journal"];
-      return { journal, alarmAt: await storage.getAlarm() };
-    });
+    return this.#inside(async (storage) => ({ journal: storedJournal(storage), alarmAt: await storage.getAlarm() }));
   }
 
   #abort(): Promise<void> {

@@ -10,6 +10,7 @@ import { OVERDUE_SQL, overdueOrders, tenantsOf } from "../../src/projections/his
 import { historyVersion } from "../../src/projections/history/queries.ts";
 import { orderIdOf, projectHistory, summary } from "../projections/history/summaries.ts";
 import { placeOrder, stateOf, stubOf, withoutHistory } from "../support/http.ts";
+import { rewriteJournal } from "../support/journal.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -30,9 +31,9 @@ async function aged(tenant: string, orderId: string, ageMs = 10 * MINUTE, versio
 async function placedLongAgo(tenant: string, ageMs = 10 * MINUTE): Promise<string> {
   const orderId = await placeOrder(tenant);
   await aged(tenant, orderId, ageMs);
-  await runInDurableObject(stubOf(orderId), (_, { storage }) => {
-    storage.sql.exec("UPDATE journal SET at = at - ?", ageMs);
-  });
+  await runInDurableObject(stubOf(orderId), (_, { storage }) =>
+    rewriteJournal(storage, (commit) => ({ ...commit, at: commit.at - ageMs })),
+  );
   await evictDurableObject(stubOf(orderId));
   return orderId;
 }
@@ -107,9 +108,9 @@ describe("A sweep", { timeout: 30_000 }, () => {
     )
       .bind(10 * MINUTE, 10 * MINUTE, orderId)
       .run();
-    await runInDurableObject(stubOf(orderId), (_, { storage }) => {
-      storage.sql.exec("UPDATE journal SET at = at - ?", MINUTE);
-    });
+    await runInDurableObject(stubOf(orderId), (_, { storage }) =>
+      rewriteJournal(storage, (commit) => ({ ...commit, at: commit.at - MINUTE })),
+    );
     await evictDurableObject(stubOf(orderId));
     expect(await sweep(env, { tenant: "sweep-behind" })).toMatchObject({ checked: 1, historyBehind: 1 });
     await expect.poll(() => historyVersion(env.HISTORY, orderId), { timeout: 15_000 }).toBe(version);
