@@ -10,6 +10,8 @@ const TIMED = ["test/e2e/flood.e2e.test.ts", "test/e2e/sockets.e2e.test.ts"];
 /** Which tests run where is told by their names: `*.test.ts` in plain Node, `*.workerd.test.ts` in the real runtime, `*.e2e.test.ts` against a real server. */
 export default defineConfig({
   test: {
+    // Tests wait for timers and queues more than they work, so two files run side by side even on two cores.
+    maxWorkers: 2,
     // The Worker logs a line per request and order; only a failing test needs to show them.
     silent: "passed-only",
     // An actor may log after the last test of its file, when the runner has closed its ear: that is no failure of a test.
@@ -48,7 +50,7 @@ export default defineConfig({
         },
       },
       {
-        test: { name: "e2e", include: ["test/**/*.e2e.test.ts"], exclude: TIMED, maxWorkers: 2, sequence: { groupOrder: 1 }, ...endToEnd },
+        test: { name: "e2e", include: ["test/**/*.e2e.test.ts"], exclude: TIMED, sequence: { groupOrder: 1 }, ...endToEnd },
       },
       {
         test: { name: "e2e-timed", include: TIMED, fileParallelism: false, sequence: { groupOrder: 2 }, ...endToEnd },

@@ -82,7 +82,9 @@ async function main({ only, fresh }: z.output<typeof Flags>): Promise<number> {
 
 type Result = Awaited<ReturnType<Stryker["runMutationTest"]>>[number];
 
-const isIgnored = ({ status }: Result): boolean => status === "Ignored";
+function isIgnored({ status }: Result): boolean {
+  return status === "Ignored";
+}
 
 /** None for a mutant that was not tried. */
 function mutantOf(result: Result): Mutant[] {
