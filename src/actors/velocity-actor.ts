@@ -1,41 +1,68 @@
 /**
- * Counts one customer's recent orders for the risk screening. It holds one row with a bounded list of order ids and times.
- * It may forget, so a caller must do without an answer.
+ * Counts the recent orders of a share of a tenant's customers, for the risk screening. It counts in memory and takes down what it
+ * counted in a ring of rows: at once when it has little to do, and once in a few seconds when it has much. What it had not taken
+ * down when it was evicted is forgotten, as is what the ring has overwritten; a caller must do without an answer, too.
  */
 import { z } from "zod";
 import { RISK_LIMITS, type Velocity } from "../domain/risk.ts";
+import { RecentOrders, type SeenOrder } from "../domain/velocity.ts";
+import type { Env } from "../env.ts";
+import { now } from "../platform/ambient.ts";
 import { Actor } from "./actor.ts";
 import type { Serves, VelocityAddress } from "./addresses.ts";
 
-/** The count saturates at four times what the screening tolerates, so a robot cannot make the row grow. */
-export const REMEMBERED_PER_NORMAL = 4;
+/** Rows of the ring; they hold `ROW_ORDERS` orders each, and more under load. */
+const ROWS = 64;
+const ROW_ORDERS = 64;
 
-const KEY = "orders";
+/** Below the ten seconds after which an idle actor is evicted. */
+const WRITE_EVERY_MS = 5_000;
 
-/** Order ids with the time each was first seen, in milliseconds. */
-const Remembered = z.array(z.tuple([z.string(), z.number()]));
-type Remembered = z.infer<typeof Remembered>;
+const PREFIX = "seen:";
+
+/** A row of the ring. `turn` counts the rows that were ever begun. */
+const SeenRow = z.object({ turn: z.int().nonnegative(), orders: z.array(z.tuple([z.string(), z.string(), z.number()]).readonly()) });
 
 /** The RPC face of the count; see `VelocityAddress`. */
 export class VelocityActor extends Actor implements Serves<VelocityAddress> {
+  readonly #recent: RecentOrders;
+  #turn: number;
+  /** The orders of the row that is being filled. */
+  #orders: readonly SeenOrder[];
+  #unwritten: SeenOrder[] = [];
+  #writtenAt = 0;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    const rows = z.array(SeenRow).parse(this.store.list(PREFIX));
+    this.#recent = new RecentOrders(rows.flatMap(({ orders }) => orders));
+    const newest = rows.toSorted((a, b) => b.turn - a.turn)[0] ?? { turn: 0, orders: [] };
+    this.#turn = newest.turn;
+    this.#orders = newest.orders;
+  }
+
   /**
-   * Counts an order once, and answers how many there were in the window that ends with it, itself included.
+   * Counts an order once, and answers how many of the customer there were in the window that ends with it, itself included.
    * @param at milliseconds; a repeat keeps the time of the first call
    * @param normal from the profile that the order was accepted under
    */
-  record(orderId: string, at: number, normal: Velocity = RISK_LIMITS): number {
-    const before = Remembered.parse(this.store.get(KEY) ?? []);
-    const seenAt = before.find(([seen]) => seen === orderId)?.[1];
-    const after = seenAt === undefined ? remember(before, orderId, at, normal) : before;
-    if (after !== before) this.store.put(KEY, after);
-    const end = seenAt ?? at;
-    return after.filter(([, time]) => time > end - normal.velocityWindowMs && time <= end).length;
+  record(customer: string, orderId: string, at: number, normal: Velocity = RISK_LIMITS): number {
+    const { recent, isNew } = this.#recent.count(customer, orderId, at, normal);
+    if (isNew) {
+      this.#unwritten.push([customer, orderId, at]);
+      if (now() - this.#writtenAt >= WRITE_EVERY_MS) this.#write();
+    }
+    return recent;
   }
-}
 
-/** The list with one more order. Orders older than any window are dropped, and the oldest beyond the cap. */
-function remember(before: Remembered, orderId: string, at: number, { velocityMax, velocityWindowMs }: Velocity): Remembered {
-  const sorted: Remembered = [...before, [orderId, at] satisfies Remembered[number]].sort(([, a], [, b]) => a - b);
-  const newest = sorted.at(-1)?.[1] ?? at;
-  return sorted.filter(([, time]) => time > newest - velocityWindowMs).slice(-REMEMBERED_PER_NORMAL * velocityMax);
+  #write(): void {
+    const isFull = this.#orders.length >= ROW_ORDERS;
+    const turn = isFull ? this.#turn + 1 : this.#turn;
+    const orders = [...(isFull ? [] : this.#orders), ...this.#unwritten];
+    this.store.put(`${PREFIX}${turn % ROWS}`, { turn, orders });
+    this.#turn = turn;
+    this.#orders = orders;
+    this.#unwritten = [];
+    this.#writtenAt = now();
+  }
 }

@@ -15,7 +15,7 @@ import { bounded } from "./bounded.ts";
 
 /** Counts a customer's recent orders; the stub of a `VelocityActor` implements it. */
 export interface Velocity {
-  record(orderId: string, at: number, normal: Normal): Promise<number>;
+  record(customer: string, orderId: string, at: number, normal: Normal): Promise<number>;
 }
 
 export type VelocityOf = (tenant: string, customer: string) => Velocity;
@@ -47,7 +47,7 @@ async function recentOrders(
   const { id } = order.customer;
   if (id === undefined) return 0;
   try {
-    const record = () => velocityOf(order.tenant, id).record(order.orderId, at, { velocityMax, velocityWindowMs });
+    const record = () => velocityOf(order.tenant, id).record(id, order.orderId, at, { velocityMax, velocityWindowMs });
     return await within(VELOCITY_TIMEOUT_MS, "counting recent orders", record, signal);
   } catch (error) {
     log.warn("risk.velocity_unknown", { orderId: order.orderId, step, detail: kindOf(error) });

@@ -1,50 +1,57 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, it } from "vitest";
-import { REMEMBERED_PER_NORMAL } from "../../src/actors/velocity-actor.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { RISK_LIMITS } from "../../src/domain/risk.ts";
+import * as ambient from "../../src/platform/ambient.ts";
 
-const MAX_REMEMBERED = REMEMBERED_PER_NORMAL * RISK_LIMITS.velocityMax;
 const WINDOW = RISK_LIMITS.velocityWindowMs;
 const START = Date.UTC(2026, 10, 20);
 
-describe("A customer's velocity", () => {
-  it("counts each order once, itself included, however often it is recorded", async () => {
+const rowsOf = (stub: DurableObjectStub) =>
+  runInDurableObject(stub, (_, { storage }) => [...storage.kv.list<{ orders: unknown[] }>()].map(([, { orders }]) => orders.length));
+
+afterEach(() => vi.restoreAllMocks());
+
+describe("The count of a customer's recent orders", () => {
+  it("counts each order once, itself included, and no other customer's", async () => {
     const stub = env.VELOCITY.getByName("acme/once");
-    expect(await stub.record("o1", START)).toBe(1);
-    expect(await stub.record("o2", START + 1)).toBe(2);
-    expect(await stub.record("o2", START + 2)).toBe(2);
-    expect(await stub.record("o1", START + WINDOW)).toBe(1);
-  });
-
-  it("forgets orders that have left the window", async () => {
-    const stub = env.VELOCITY.getByName("acme/window");
-    await stub.record("o1", START);
-    await stub.record("o2", START + 10);
-    expect(await stub.record("o3", START + WINDOW)).toBe(2);
-    expect(await stub.record("o4", START + 2 * WINDOW)).toBe(1);
-  });
-
-  it("counts what came before an order, not what came after it", async () => {
-    const stub = env.VELOCITY.getByName("acme/late");
-    await stub.record("o1", START + 1_000);
-    expect(await stub.record("late", START)).toBe(1);
+    expect(await stub.record("ada", "o1", START)).toBe(1);
+    expect(await stub.record("ada", "o2", START + 1)).toBe(2);
+    expect(await stub.record("bob", "o3", START + 1)).toBe(1);
+    expect(await stub.record("ada", "o2", START + 2)).toBe(2);
+    expect(await stub.record("ada", "o1", START + WINDOW)).toBe(1);
   });
 
   it("survives eviction", async () => {
     const stub = env.VELOCITY.getByName("acme/evicted");
-    await stub.record("o1", START);
+    await stub.record("ada", "o1", START);
     await evictDurableObject(stub);
-    expect(await stub.record("o2", START + 1)).toBe(2);
+    expect(await stub.record("ada", "o2", START + 1)).toBe(2);
+    await evictDurableObject(stub);
+    expect(await stub.record("ada", "o3", START + 2)).toBe(3);
   });
 
-  it("is one row that stops growing", async () => {
-    const stub = env.VELOCITY.getByName("acme/robot");
-    let last = 0;
-    for (let order = 0; order < MAX_REMEMBERED + 20; order++) last = await stub.record(`o${order}`, START + order);
-    expect(last).toBe(MAX_REMEMBERED);
-    const kept = await runInDurableObject(stub, (_, { storage }) => [...storage.kv.list<unknown[]>()]);
-    expect(kept).toHaveLength(1);
-    expect(kept[0]?.[1]).toHaveLength(MAX_REMEMBERED);
+  it("writes at once what comes alone, and one row in a few seconds however much comes", async () => {
+    const stub = env.VELOCITY.getByName("acme/written");
+    await stub.record("ada", "o0", START);
+    expect(await rowsOf(stub)).toEqual([1]);
+    for (let order = 1; order <= 100; order++) await stub.record(`customer ${order}`, `o${order}`, START + order);
+    expect(await rowsOf(stub), "they wait for the next write").toEqual([1]);
+  });
+
+  it("keeps a ring of rows, which stops growing", async () => {
+    const stub = env.VELOCITY.getByName("acme/ring");
+    const began = Date.now();
+    const clock = vi.spyOn(ambient, "now");
+    await runInDurableObject(stub, (actor) => {
+      for (let order = 0; order < 64 * 64 + 100; order++) {
+        clock.mockReturnValue(began + order * 10_000);
+        actor.record(`customer ${order}`, `o${order}`, START + order);
+      }
+    });
+    expect((await rowsOf(stub)).toSorted((a, b) => a - b)).toEqual([36, ...Array(63).fill(64)]);
+    await evictDurableObject(stub);
+    expect(await stub.record(`customer ${64 * 64}`, "another", START + WINDOW / 2)).toBe(2);
+    expect(await stub.record("customer 0", "another", START + WINDOW / 2), "the ring has overwritten its first").toBe(1);
   });
 });

@@ -4,7 +4,7 @@ import { log } from "../../src/platform/log.ts";
 import { riskProvider } from "../../src/providers/risk.ts";
 import { callOf, orderOf } from "./calls.ts";
 
-const counting = (record: (orderId: string, at: number) => Promise<number>) => {
+const counting = (record: (customer: string, orderId: string, at: number) => Promise<number>) => {
   const names: string[] = [];
   const velocityOf = (tenant: string, customer: string) => {
     names.push(`${tenant}/${customer}`);
@@ -29,7 +29,7 @@ describe("Risk screening", () => {
     const order = orderOf();
     expect(await counting(record).provider(callOf("screen", { order }))).toMatchObject({ facts: { flags: ["velocity"] } });
     const { velocityMax, velocityWindowMs } = RISK_LIMITS;
-    expect(record).toHaveBeenCalledWith(order.orderId, 42, { velocityMax, velocityWindowMs });
+    expect(record).toHaveBeenCalledWith(order.customer.id, order.orderId, 42, { velocityMax, velocityWindowMs });
   });
 
   it("does not count the orders of guests", async () => {

@@ -1,0 +1,56 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { MAX_CUSTOMERS, REMEMBERED_PER_NORMAL, RecentOrders, type SeenOrder } from "../../src/domain/velocity.ts";
+
+const NORMAL = { velocityMax: 5, velocityWindowMs: 1_000 };
+const MOST = REMEMBERED_PER_NORMAL * NORMAL.velocityMax;
+
+const counting = (seen: readonly SeenOrder[] = []) => {
+  const recent = new RecentOrders(seen);
+  return (customer: string, orderId: string, at: number) => recent.count(customer, orderId, at, NORMAL).recent;
+};
+
+describe("The recent orders of a customer", () => {
+  it("are those of the window that ends with the order, itself included", () => {
+    const count = counting();
+    expect([count("ada", "o1", 0), count("ada", "o2", 10), count("ada", "o3", 1_000), count("ada", "o4", 2_000)]).toEqual([1, 2, 2, 1]);
+  });
+
+  it("do not count what came after", () => {
+    const count = counting();
+    count("ada", "o1", 500);
+    expect(count("ada", "late", 0)).toBe(1);
+  });
+
+  it("are counted once each, at the time of the first call", () => {
+    const recent = new RecentOrders();
+    expect(recent.count("ada", "o1", 0, NORMAL)).toEqual({ recent: 1, isNew: true });
+    expect(recent.count("ada", "o2", 1, NORMAL)).toEqual({ recent: 2, isNew: true });
+    expect(recent.count("ada", "o1", 900, NORMAL)).toEqual({ recent: 1, isNew: false });
+  });
+
+  it("of a robot stop growing", () => {
+    const count = counting();
+    let last = 0;
+    for (let order = 0; order < MOST + 20; order++) last = count("robot", `o${order}`, order);
+    expect(last).toBe(MOST);
+  });
+
+  it("are forgotten of those who ordered the longest ago, when there are too many customers", () => {
+    const count = counting();
+    count("ada", "o1", 0);
+    for (let customer = 0; customer < MAX_CUSTOMERS; customer++) count(`customer ${customer}`, `p${customer}`, 1);
+    expect(count("ada", "o2", 2)).toBe(1);
+    expect(count(`customer ${MAX_CUSTOMERS - 1}`, "p", 2)).toBe(2);
+  });
+
+  it("count on from what was remembered, in whatever order it comes", () => {
+    const order = fc.tuple(fc.constantFrom("ada", "bob"), fc.nat(20).map(String), fc.nat(3_000));
+    fc.assert(
+      fc.property(fc.uniqueArray(order, { selector: ([, id]) => id, maxLength: 12 }), fc.nat(3_000), (seen, at) => {
+        const inOrder = counting(seen.toSorted(([, , a], [, , b]) => a - b))("ada", "the next", at);
+        expect(counting(seen)("ada", "the next", at)).toBe(inOrder);
+      }),
+    );
+  });
+});
