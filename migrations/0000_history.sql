@@ -1,5 +1,5 @@
 -- Generated from src/projections/history/schema.ts, then edited by hand: drizzle cannot say WITHOUT ROWID. It keeps each row inside its
--- primary key's b-tree. With a rowid, the text key would be an index of its own: one more row billed for every order and
+-- primary key's b-tree. With a rowid, the key would be an index of its own: one more row billed for every order and
 -- a second look-up for every upsert.
 CREATE TABLE `dead_letters` (
 	`id` text PRIMARY KEY NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE `dead_letters` (
 ) WITHOUT ROWID;
 --> statement-breakpoint
 CREATE TABLE `orders` (
-	`order_id` text PRIMARY KEY NOT NULL,
+	`order_id` text NOT NULL,
 	`tenant` text NOT NULL,
 	`version` integer NOT NULL,
 	`status` text NOT NULL,
@@ -29,10 +29,10 @@ CREATE TABLE `orders` (
 	`placed_at` integer NOT NULL,
 	`started_at` integer,
 	`confirmed_at` integer,
-	`updated_at` integer NOT NULL
+	`updated_at` integer NOT NULL,
+	PRIMARY KEY(`tenant`, `placed_at`, `order_id`)
 ) WITHOUT ROWID;
 --> statement-breakpoint
-CREATE INDEX `orders_by_time` ON `orders` (`tenant`,`placed_at`,`order_id`);--> statement-breakpoint
 CREATE INDEX `orders_by_status` ON `orders` (`tenant`,`status`,`placed_at`,`order_id`);--> statement-breakpoint
 CREATE INDEX `orders_by_priority` ON `orders` (`tenant`,`priority`,`placed_at`,`order_id`) WHERE priority <> 'standard';--> statement-breakpoint
 CREATE INDEX `orders_for_attention` ON `orders` (`tenant`,`attention`,`cause_fingerprint`,`placed_at`,`order_id`) WHERE attention IS NOT NULL;--> statement-breakpoint

@@ -183,7 +183,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
       hint: (hint) => sendHints(env, [hint]),
       deadLetter: async (letter) =>
         void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", () => env.ORDERS_DEAD_LETTER.send(letter))),
-      historyVersion: (orderId) => historyVersion(env.HISTORY, orderId),
+      historyVersion: (order) => historyVersion(env.HISTORY, order),
       backlog: (priority) => backlogOf(env, priority),
       background: (work) => ctx.waitUntil(work),
       log: (level, event, fields) => log[level](event, fields),

@@ -22,6 +22,7 @@ const SCHEMA: readonly string[] = [
      priority TEXT NOT NULL,
      currency TEXT NOT NULL,
      total INTEGER NOT NULL,
+     placed_at INTEGER NOT NULL,
      start_counted INTEGER NOT NULL,
      confirm_counted INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;
@@ -34,16 +35,16 @@ const SQL = {
   setTally:
     "INSERT INTO tally (id, revision, body) VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, body = excluded.body",
   contributions:
-    "SELECT order_id, version, status, priority, currency, total, start_counted, confirm_counted FROM contributions WHERE order_id IN (SELECT value FROM json_each(?))",
+    "SELECT order_id, version, status, priority, currency, total, placed_at, start_counted, confirm_counted FROM contributions WHERE order_id IN (SELECT value FROM json_each(?))",
   contributionsAfter:
-    "SELECT order_id, version, status, priority, currency, total, start_counted, confirm_counted FROM contributions WHERE order_id > ? ORDER BY order_id LIMIT ?",
+    "SELECT order_id, version, status, priority, currency, total, placed_at, start_counted, confirm_counted FROM contributions WHERE order_id > ? ORDER BY order_id LIMIT ?",
   groups:
     "SELECT priority, status, currency, count(*) AS orders, sum(total) AS total FROM contributions GROUP BY priority, status, currency",
   setContributions: `
-    INSERT INTO contributions (order_id, version, status, priority, currency, total, start_counted, confirm_counted)
-    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 FROM json_each(?) WHERE true
+    INSERT INTO contributions (order_id, version, status, priority, currency, total, placed_at, start_counted, confirm_counted)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8 FROM json_each(?) WHERE true
     ON CONFLICT (order_id) DO UPDATE SET version = excluded.version, status = excluded.status, priority = excluded.priority,
-      currency = excluded.currency, total = excluded.total, start_counted = excluded.start_counted, confirm_counted = excluded.confirm_counted`,
+      currency = excluded.currency, total = excluded.total, placed_at = excluded.placed_at, start_counted = excluded.start_counted, confirm_counted = excluded.confirm_counted`,
 } as const;
 
 interface ContributionRow extends Row {
@@ -53,6 +54,7 @@ interface ContributionRow extends Row {
   priority: Contribution["priority"];
   currency: string;
   total: number;
+  placed_at: number;
   start_counted: number;
   confirm_counted: number;
 }
@@ -110,14 +112,14 @@ export class StatsShard extends Actor implements Serves<StatsShardAddress> {
 }
 
 /** In the order of the columns. JSON's booleans arrive in SQLite as 0 and 1. */
-function toRow([orderId, { version, status, priority, currency, total, startCounted, confirmCounted }]: [string, Contribution]) {
-  return [orderId, version, status, priority, currency, total, startCounted, confirmCounted];
+function toRow([orderId, { version, status, priority, currency, total, placedAt, startCounted, confirmCounted }]: [string, Contribution]) {
+  return [orderId, version, status, priority, currency, total, placedAt, startCounted, confirmCounted];
 }
 
-function fromRow({ order_id, start_counted, confirm_counted, ...row }: ContributionRow): [string, Contribution] {
+function fromRow({ order_id, placed_at: placedAt, start_counted, confirm_counted, ...row }: ContributionRow): [string, Contribution] {
   const { version, status, priority, currency, total } = row;
   return [
     order_id,
-    { version, status, priority, currency, total, startCounted: start_counted === 1, confirmCounted: confirm_counted === 1 },
+    { version, status, priority, currency, total, placedAt, startCounted: start_counted === 1, confirmCounted: confirm_counted === 1 },
   ];
 }

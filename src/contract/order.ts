@@ -220,6 +220,9 @@ export const OrderSummary = z.object({
 });
 export type OrderSummary = z.infer<typeof OrderSummary>;
 
+/** What an order is found by in the history. None of it ever changes. */
+export type HistoryKey = Pick<OrderSummary, "tenant" | "placedAt" | "orderId">;
+
 /** An order as its journal has it. `seen`: the version that a projection showed, which may be one that the order never had. */
 export interface JournaledOrder {
   readonly order: OrderSummary;

@@ -44,7 +44,7 @@ const OUTCOME_OF: Readonly<Record<OrderStatus, Outcome>> = {
 };
 
 /** What an order counts for at present: what must be taken back before it can count for something else. */
-export interface Contribution extends Pick<OrderSummary, "version" | "status" | "priority" | "currency" | "total"> {
+export interface Contribution extends Pick<OrderSummary, "version" | "status" | "priority" | "currency" | "total" | "placedAt"> {
   /** Whether its waiting time and its confirmation are in the rates, where each order is counted once. */
   readonly startCounted: boolean;
   readonly confirmCounted: boolean;
@@ -169,13 +169,14 @@ function addToRates(tally: Tally, before: Contribution | undefined, order: Order
 
 /** What an order counts for at a version, when before it counted for `before`. */
 export function contributionOf(before: Contribution | undefined, order: OrderSummary): Contribution {
-  const { version, status, priority, currency, total, startedAt, confirmedAt } = order;
+  const { version, status, priority, currency, total, placedAt, startedAt, confirmedAt } = order;
   return {
     version,
     status,
     priority,
     currency,
     total,
+    placedAt,
     startCounted: before?.startCounted === true || startedAt !== null,
     confirmCounted: before?.confirmCounted === true || confirmedAt !== null,
   };

@@ -175,7 +175,10 @@ async function lostPage(
 ): Promise<Page> {
   const actor = statsShardActor(env, tenant, shard);
   const counted = await within(ACTOR_DEADLINE_MS, "walking the counters", () => actor.contributionsAfter(orderId, WALK));
-  const missing = await missingOrders(env.HISTORY, [...counted.keys()]);
+  const missing = await missingOrders(
+    env.HISTORY,
+    [...counted].map(([orderId, { placedAt }]) => ({ tenant, placedAt, orderId })),
+  );
   const audits = await auditor.all(missing.map((id) => ({ orderId: id, shown: { history: null, counters: counted.get(id) ?? null } })));
   const lost = audits.filter(({ state }) => state === null || (state.placedAt >= period.from && state.placedAt < period.to));
   const last = [...counted.keys()].at(-1);

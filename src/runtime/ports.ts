@@ -3,7 +3,7 @@
 import type { Commit } from "../contract/events.ts";
 import type { LogEvent } from "../contract/log-events.ts";
 import type { DeadLetter, Hint, OrderChanged } from "../contract/messages.ts";
-import type { Priority } from "../contract/order.ts";
+import type { HistoryKey, Priority } from "../contract/order.ts";
 import type { PinnedProfile } from "../contract/profile.ts";
 import type { Breakers, Providers } from "../domain/ports.ts";
 import type { Backlog } from "../domain/routing.ts";
@@ -35,7 +35,7 @@ export interface OrderPorts {
   hint(hint: Hint): Promise<void>;
   deadLetter(letter: DeadLetter): Promise<void>;
   /** The version that the history shows, or null when it has none; rejects when it does not answer. */
-  historyVersion(orderId: string): Promise<number | null>;
+  historyVersion(order: HistoryKey): Promise<number | null>;
   /** What waits in a lane; rejects when nobody knows. */
   backlog(priority: Priority): Promise<Backlog>;
   /** Goes on after the answer has been given. */

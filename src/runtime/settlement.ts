@@ -50,14 +50,14 @@ export class Settlement {
 
   /** Asks the history, when that is due, and publishes again what it does not show, less and less often. */
   async settle(): Promise<void> {
-    const { order, version, updatedAt } = this.#record.state;
+    const { order, placedAt, version, updatedAt } = this.#record.state;
     const { settleAt } = this.#record.recheck;
     const now = this.#ports.clock.now();
     const age = now - updatedAt;
     if (settleAt === "never" || (settleAt ?? 0) > now || age < MIN_SETTLE_AGE_MS) return;
     const again = now + Math.min(MAX_SETTLE_DELAY_MS, Math.max(SETTLE_AFTER_MS, age));
     try {
-      const shown = await this.#ports.historyVersion(order.orderId);
+      const shown = await this.#ports.historyVersion({ tenant: order.tenant, placedAt, orderId: order.orderId });
       if (this.#record.state.version !== version) return;
       const settled = (shown ?? 0) >= version;
       this.#record.lookAgain({ settleAt: settled ? "never" : again });

@@ -6,7 +6,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Commit, OrderEvent } from "../../src/contract/events.ts";
-import { OrderStatus } from "../../src/contract/order.ts";
+import { type HistoryKey, OrderStatus } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
 import { apply, type OrderState } from "../../src/domain/order.ts";
 import { fold } from "../support/orders.ts";
@@ -60,7 +60,7 @@ vi.mock("../../src/providers/index.ts", async (original) => ({
 vi.mock("../../src/actors/breakers.ts", () => ({ breakersFrom: () => around().ports.breakers }));
 vi.mock("../../src/projections/history/queries.ts", async (original) => ({
   ...(await original<object>()),
-  historyVersion: (_: unknown, orderId: string) => around().ports.historyVersion(orderId),
+  historyVersion: (_: unknown, order: HistoryKey) => around().ports.historyVersion(order),
 }));
 
 /** Enough for what is likely, and few enough for a machine that is busy with other tests. */

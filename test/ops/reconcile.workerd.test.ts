@@ -361,9 +361,9 @@ describe("The history", () => {
     };
     for (const after of [null, { placedAt: 1, orderId: orderIdOf(1) }]) {
       const { sql, params } = auditQuery(env.HISTORY, "shop", { from: 0, to: 2 }, after, 10).toSQL();
-      expect(await planOf(sql, params)).toMatch(/^SEARCH orders USING INDEX orders_by_time \(tenant=\? AND/);
+      expect(await planOf(sql, params)).toMatch(/^SEARCH orders USING PRIMARY KEY \(tenant=\? AND/);
     }
-    expect(await planOf(AUDIT_SQL.missing, ["[]"])).toContain("SEARCH orders USING PRIMARY KEY (order_id=?)");
+    expect(await planOf(AUDIT_SQL.missing, ["[]"])).toContain("SEARCH orders USING PRIMARY KEY (tenant=? AND placed_at=? AND order_id=?)");
     expect(await planOf(AUDIT_SQL.count, ["shop"])).toMatch(/SEARCH orders USING COVERING INDEX orders_by_\w+ \(tenant=\?\)/);
   });
 });

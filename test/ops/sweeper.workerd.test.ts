@@ -7,10 +7,10 @@ import { runCron } from "../../src/ops/cron.ts";
 import { rangesAt, sweep } from "../../src/ops/sweeper.ts";
 import { log } from "../../src/platform/log.ts";
 import { OVERDUE_SQL, overdueOrders, tenantsOf } from "../../src/projections/history/overdue.ts";
-import { historyVersion } from "../../src/projections/history/queries.ts";
 import { orderIdOf, projectHistory, summary } from "../projections/history/summaries.ts";
 import { placeOrder, stateOf, stubOf, withoutHistory } from "../support/http.ts";
 import { rewriteJournal } from "../support/journal.ts";
+import { shownVersion } from "../support/shown.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -22,7 +22,7 @@ const alarmOf = (orderId: string) => runInDurableObject(stubOf(orderId), (_, { s
 /** What the history shows of an order, as if it had been placed long ago. */
 async function aged(tenant: string, orderId: string, ageMs = 10 * MINUTE, version = 1) {
   const at = Date.now() - ageMs;
-  await vi.waitFor(async () => expect(await historyVersion(env.HISTORY, orderId)).not.toBeNull(), { timeout: 15_000, interval: 50 });
+  await vi.waitFor(async () => expect(await shownVersion(orderId)).not.toBeNull(), { timeout: 15_000, interval: 50 });
   const sql = "UPDATE orders SET placed_at = ?, updated_at = ?, version = ? WHERE order_id = ? AND tenant = ?";
   await env.HISTORY.prepare(sql).bind(at, at, version, orderId, tenant).run();
 }
@@ -102,7 +102,7 @@ describe("A sweep", { timeout: 30_000 }, () => {
     const orderId = await placedLongAgo("sweep-behind");
     await stubOf(orderId).advance({ priority: "standard", attempt: 1 });
     const { version } = await stateOf("sweep-behind", orderId);
-    await vi.waitFor(async () => expect(await historyVersion(env.HISTORY, orderId)).toBe(version), { timeout: 15_000 });
+    await vi.waitFor(async () => expect(await shownVersion(orderId)).toBe(version), { timeout: 15_000 });
     await env.HISTORY.prepare(
       "UPDATE orders SET version = 1, status = 'processing', placed_at = placed_at - ?, updated_at = updated_at - ? WHERE order_id = ?",
     )
@@ -113,7 +113,7 @@ describe("A sweep", { timeout: 30_000 }, () => {
     );
     await evictDurableObject(stubOf(orderId));
     expect(await sweep(env, { tenant: "sweep-behind" })).toMatchObject({ checked: 1, historyBehind: 1 });
-    await expect.poll(() => historyVersion(env.HISTORY, orderId), { timeout: 15_000 }).toBe(version);
+    await expect.poll(() => shownVersion(orderId), { timeout: 15_000 }).toBe(version);
   });
 
   it("counts orders that nobody knows as unreachable", async () => {

@@ -296,7 +296,7 @@ export class Actors {
       publish: (change) => gated(() => this.#mayDie(caller, around.publish(change))),
       hint: (hint) => gated(() => around.hint(hint)),
       deadLetter: (letter) => gated(() => around.deadLetter(letter)),
-      historyVersion: (orderId) => gated(() => this.#mayDie(caller, around.historyVersion(orderId))),
+      historyVersion: ({ orderId }) => gated(() => this.#mayDie(caller, around.historyVersion(orderId))),
       backlog: (priority) =>
         gated(async () => {
           const { messages, ageMs } = await around.backlog(priority);

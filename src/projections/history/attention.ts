@@ -36,8 +36,8 @@ export const ATTENTION_SQL = {
     ORDER BY cause_fingerprint, placed_at, order_id LIMIT ?4`,
   parkedAmong: `
     SELECT order_id, priority, placed_at, cause_fingerprint FROM orders
-    WHERE order_id IN (SELECT value FROM json_each(?5))
-      AND +tenant = ?1 AND +attention = 'quarantined' AND +cause_fingerprint >= ?2 AND +cause_fingerprint <= ?3
+    WHERE tenant = ?1 AND attention = 'quarantined' AND cause_fingerprint >= ?2 AND cause_fingerprint <= ?3
+      AND order_id IN (SELECT value FROM json_each(?5))
     LIMIT ?4`,
   /** Only parked orders have a cause fingerprint. For all others the index is therefore sorted by age. */
   oldest: `

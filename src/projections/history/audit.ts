@@ -5,11 +5,11 @@
 import { and, eq, getTableColumns, gte, lt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { z } from "zod";
-import type { JournaledOrder } from "../../contract/order.ts";
+import type { HistoryKey, JournaledOrder } from "../../contract/order.ts";
 import { OrderId } from "../../contract/primitives.ts";
 import { within } from "../../platform/deadline.ts";
 import type { Position } from "./queries.ts";
-import { orders as table } from "./schema.ts";
+import { HISTORY_KEY, orders as table } from "./schema.ts";
 
 /** An audit is in no hurry, but D1 runs one query at a time and a slow one holds up requests. */
 const AUDIT_DEADLINE_MS = 20_000;
@@ -19,8 +19,9 @@ export type HistoryRow = typeof table.$inferSelect;
 
 export const AUDIT_SQL = {
   count: "SELECT count(*) AS orders FROM orders WHERE tenant = ?1",
-  missing:
-    "SELECT value AS order_id FROM json_each(?1) AS asked WHERE NOT EXISTS (SELECT 1 FROM orders WHERE orders.order_id = asked.value)",
+  missing: `
+    SELECT value ->> 2 AS order_id FROM json_each(?1) AS asked
+    WHERE NOT EXISTS (SELECT 1 FROM orders WHERE tenant = asked.value ->> 0 AND placed_at = asked.value ->> 1 AND order_id = asked.value ->> 2)`,
 } as const;
 
 /**
@@ -62,8 +63,9 @@ export async function countOrdersOf(d1: D1Database, tenant: string): Promise<num
 }
 
 /** The orders that have no row in the history. */
-export async function missingOrders(d1: D1Database, orderIds: readonly string[]): Promise<string[]> {
-  const asked = () => d1.prepare(AUDIT_SQL.missing).bind(JSON.stringify(orderIds)).all();
+export async function missingOrders(d1: D1Database, orders: readonly HistoryKey[]): Promise<string[]> {
+  const keys = orders.map(({ tenant, placedAt, orderId }) => [tenant, placedAt, orderId]);
+  const asked = () => d1.prepare(AUDIT_SQL.missing).bind(JSON.stringify(keys)).all();
   const { results } = await within(AUDIT_DEADLINE_MS, "looking for missing rows", asked);
   return z
     .array(z.object({ order_id: OrderId }))
@@ -71,7 +73,7 @@ export async function missingOrders(d1: D1Database, orderIds: readonly string[])
     .map((row) => row.order_id);
 }
 
-const { orderId: _, ...columns } = getTableColumns(table);
+const { tenant: _, placedAt: __, orderId: ___, ...columns } = getTableColumns(table);
 const WHOLE_ROW = Object.fromEntries(Object.entries(columns).map(([field, column]) => [field, sql.raw(`excluded.${column.name}`)]));
 
 /** Repairs the rows in one transaction. A row that shows a later version by now is left alone. Rejects when D1 fails or stalls. */
@@ -82,7 +84,7 @@ export async function repairHistory(d1: D1Database, rows: readonly JournaledOrde
       .insert(table)
       .values(order)
       .onConflictDoUpdate({
-        target: table.orderId,
+        target: HISTORY_KEY,
         set: WHOLE_ROW,
         setWhere: sql`excluded.version >= ${table.version} OR ${table.version} = ${seen}`,
       }),

@@ -10,7 +10,7 @@ import { excerpt, log } from "../../platform/log.ts";
 import { Meter } from "../../platform/meter.ts";
 import type { Projection } from "../projection.ts";
 import { repairHistory } from "./audit.ts";
-import { orders as table } from "./schema.ts";
+import { HISTORY_KEY, orders as table } from "./schema.ts";
 
 /** Healthy D1 databases have stalled for up to 25 s. A delivery that waits longer than this is better retried by its queue. */
 export const PROJECTION_DEADLINE_MS = 10_000;
@@ -66,7 +66,7 @@ function upsert(db: ReturnType<typeof drizzle>, rows: OrderSummary[]) {
     .insert(table)
     .values(rows)
     .onConflictDoUpdate({
-      target: table.orderId,
+      target: HISTORY_KEY,
       set: {
         version: sql`excluded.version`,
         status: sql`excluded.status`,

@@ -6,7 +6,7 @@ import { and, desc, eq, gte, lt, type SQL, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { z } from "zod";
 import { DEFAULT_PRIORITY } from "../../contract/lanes.ts";
-import { type OrderStatus, OrderSummary, type Priority, type Refusal } from "../../contract/order.ts";
+import { type HistoryKey, type OrderStatus, OrderSummary, type Priority, type Refusal } from "../../contract/order.ts";
 import { Millis, OrderId } from "../../contract/primitives.ts";
 import { cursorOf } from "../../platform/cursor.ts";
 import { within } from "../../platform/deadline.ts";
@@ -74,8 +74,9 @@ export async function listOrders(
 }
 
 /** The version that the history has of an order, null when it has none. Rejects when D1 fails or takes over two seconds. */
-export async function historyVersion(d1: D1Database, orderId: string): Promise<number | null> {
-  const query = drizzle(d1).select({ version: orders.version }).from(orders).where(eq(orders.orderId, orderId));
+export async function historyVersion(d1: D1Database, { tenant, placedAt, orderId }: HistoryKey): Promise<number | null> {
+  const isIt = and(eq(orders.tenant, tenant), eq(orders.placedAt, placedAt), eq(orders.orderId, orderId));
+  const query = drizzle(d1).select({ version: orders.version }).from(orders).where(isIt);
   const row = await within(VERSION_DEADLINE_MS, "reading a version from D1", () => query.get());
   return row?.version ?? null;
 }

@@ -4,7 +4,7 @@
  * express; comments in the migrations name those edits.
  */
 import { sql } from "drizzle-orm";
-import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { DEFAULT_PRIORITY } from "../../contract/lanes.ts";
 import type { Attention, CauseClass, OrderStatus, Priority, TrackName } from "../../contract/order.ts";
 
@@ -13,13 +13,13 @@ export const UNUSUAL_PRIORITY = sql.raw(`priority <> '${DEFAULT_PRIORITY}'`);
 
 /**
  * One row per order: its `OrderSummary` at the highest version seen. Money is in minor units, times are milliseconds since
- * the Unix epoch. A write is billed once for the table and once for every index that holds the row. Each index below
- * therefore serves a filter that no other index serves.
+ * the Unix epoch. A write is billed once for the table and once for every index that holds the row. So the rows lie in the order
+ * in which they are listed, which takes no index, and each index below serves a filter that nothing else serves.
  */
 export const orders = sqliteTable(
   "orders",
   {
-    orderId: text("order_id").primaryKey(),
+    orderId: text("order_id").notNull(),
     tenant: text("tenant").notNull(),
     version: integer("version").notNull(),
     status: text("status").$type<OrderStatus>().notNull(),
@@ -41,9 +41,9 @@ export const orders = sqliteTable(
     updatedAt: integer("updated_at").notNull(),
   },
   (table) => [
-    index("orders_by_time").on(table.tenant, table.placedAt, table.orderId),
+    primaryKey({ columns: [table.tenant, table.placedAt, table.orderId] }),
     index("orders_by_status").on(table.tenant, table.status, table.placedAt, table.orderId),
-    // Most orders have the usual priority. They are found on the index by time, with few rows skipped.
+    // Most orders have the usual priority. They are found by time, with few rows skipped.
     index("orders_by_priority").on(table.tenant, table.priority, table.placedAt, table.orderId).where(UNUSUAL_PRIORITY),
     // Few orders ever need a person. The others have no entry in this partial index and cost it nothing.
     index("orders_for_attention")
@@ -52,6 +52,9 @@ export const orders = sqliteTable(
     index("orders_by_customer").on(table.tenant, table.customerId, table.placedAt, table.orderId).where(sql`customer_id IS NOT NULL`),
   ],
 );
+
+/** The columns of a `HistoryKey`: what a row of an order is found by. */
+export const HISTORY_KEY = [orders.tenant, orders.placedAt, orders.orderId];
 
 /** Dead letters: messages that fit no schema, so that no order can be parked for them. They are kept for a person. */
 export const deadLetters = sqliteTable("dead_letters", {

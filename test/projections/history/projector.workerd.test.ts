@@ -2,7 +2,8 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { MAX_BODY_EXCERPT, recordDeadLetter } from "../../../src/projections/history/dead-letters.ts";
 import { PROJECTION_DEADLINE_MS } from "../../../src/projections/history/projector.ts";
-import { historyVersion, listOrders } from "../../../src/projections/history/queries.ts";
+import { listOrders } from "../../../src/projections/history/queries.ts";
+import { shownVersion } from "../../support/shown.ts";
 import { orderIdOf, projectHistory, summary } from "./summaries.ts";
 
 const HISTORY = env.HISTORY;
@@ -57,23 +58,23 @@ describe("The projector", () => {
     const at = (version: number, status: "accepted" | "processing" | "confirmed") =>
       summary({ tenant: "races", orderId: orderIdOf(20), version, status });
     await projectHistory(HISTORY, [at(2, "processing"), at(1, "accepted"), at(2, "processing")]);
-    expect(await historyVersion(HISTORY, orderIdOf(20))).toBe(2);
+    expect(await shownVersion(orderIdOf(20))).toBe(2);
     await projectHistory(HISTORY, [at(5, "confirmed")]);
     await projectHistory(HISTORY, [at(1, "accepted")]);
     expect(await stored("races")).toEqual([at(5, "confirmed")]);
   });
 
-  it("bills three rows for a new standard order of a guest, two for its next status and none for a duplicate", async () => {
+  it("bills two rows for a new standard order of a guest, two for its next status and none for a duplicate", async () => {
     const order = summary({ tenant: "bill", orderId: orderIdOf(30) });
     const changed = { ...order, version: 2, status: "confirmed" as const };
-    expect((await projectHistory(HISTORY, [order])).rowsWritten).toBe(3);
+    expect((await projectHistory(HISTORY, [order])).rowsWritten).toBe(2);
     expect((await projectHistory(HISTORY, [changed])).rowsWritten).toBe(2);
     expect((await projectHistory(HISTORY, [changed])).rowsWritten).toBe(0);
   });
 
   it("writes a full delivery of 100 orders at once", async () => {
     const orders = Array.from({ length: 100 }, (_, i) => summary({ tenant: "full", orderId: orderIdOf(100 + i) }));
-    expect((await projectHistory(HISTORY, orders)).rowsWritten).toBe(300);
+    expect((await projectHistory(HISTORY, orders)).rowsWritten).toBe(200);
     expect(await stored("full")).toHaveLength(100);
   });
 
