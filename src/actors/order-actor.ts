@@ -27,6 +27,7 @@ import type { OrderPorts } from "../runtime/ports.ts";
 import { Actor } from "./actor.ts";
 import { breakerActor, type OrderAddress, type Placement, type Serves, stockActor, velocityActor } from "./addresses.ts";
 import { breakersFrom } from "./breakers.ts";
+import { leaves } from "./patience.ts";
 
 /**
  * The journal is kept in the key-value store, a key per commit. A table of its own would be two rows more for each order, and
@@ -184,6 +185,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
       deadLetter: async (letter) =>
         void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", () => env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (order) => historyVersion(env.HISTORY, order),
+      leaves,
       backlog: (priority) => backlogOf(env, priority),
       background: (work) => ctx.waitUntil(work),
       log: (level, event, fields) => log[level](event, fields),

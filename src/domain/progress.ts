@@ -18,8 +18,11 @@ export const CALL_TIMEOUT_MS = 10_000;
 /** How long a run of the saga may be silent before it counts as dead: a full call, and time to commit its outcome. */
 export const RUN_GRACE_MS = 2 * CALL_TIMEOUT_MS;
 
-/** How long after a change an order first asks whether its projections have caught up; within it they normally do. */
-export const SETTLE_AFTER_MS = 20_000;
+/**
+ * How long after a change an order first asks whether its projections have caught up; within it they normally do. The alarm that
+ * asks is armed when the order is accepted, so this is also how soon an order goes on by itself whose hint was lost.
+ */
+export const SETTLE_AFTER_MS = 10_000;
 
 export type Plan =
   /** These calls are due now, side by side. */

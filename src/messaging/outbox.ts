@@ -10,7 +10,7 @@ import { now } from "../platform/ambient.ts";
 /** `Queue.sendBatch` takes at most 100 messages and 256 KB in all. Fifty leave five KB for each message. */
 const MAX_BATCH = 50;
 
-/** Too short for a person to notice, and long enough to accept a few orders. */
+/** Sends of an isolate follow each other at this distance at least: too short for a person to notice, long enough to accept a few orders. */
 const GATHER_MS = 20;
 
 /** The gathering caller can end before it has sent, with its request or its actor. After this the next caller takes over. */
@@ -19,16 +19,22 @@ const LOST_AFTER_MS = 2_000;
 export class Outbox<Message> {
   #waiting: Message[] = [];
   #gatheringSince: number | null = null;
+  #sentAt = Number.NEGATIVE_INFINITY;
 
   /**
-   * Sends the messages, together with others that are added within `GATHER_MS`.
+   * Sends the messages: at once when nothing was sent for `GATHER_MS`, otherwise when that time is over, together with all that
+   * was added meanwhile.
    * @param sendBatch sends up to `MAX_BATCH` messages; only the gathering caller's is used, and only that caller awaits it
    */
   async add(messages: readonly Message[], sendBatch: (batch: readonly Message[]) => Promise<void>): Promise<void> {
     this.#waiting.push(...messages);
     if (this.#gatheringSince !== null && now() - this.#gatheringSince < LOST_AFTER_MS) return;
-    this.#gatheringSince = now();
-    await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+    const waitMs = this.#sentAt + GATHER_MS - now();
+    if (waitMs > 0) {
+      this.#gatheringSince = now();
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+    this.#sentAt = now();
     const gathered = this.#waiting;
     this.#waiting = [];
     this.#gatheringSince = null;

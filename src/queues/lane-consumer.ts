@@ -16,7 +16,7 @@ export async function consumeLane(batch: MessageBatch<unknown>, env: Env): Promi
     Hint,
     { failed: "hint.failed", poison: "hint.poison" },
     async ({ orderId, priority, trace, probe }, attempt) => {
-      const result = await orderActor(env, orderId).advance({ priority, attempt, probe });
+      const result = await orderActor(env, orderId).advance({ priority, attempt, probe, canLeave: true });
       if (result === null) {
         log.warn("order.unknown", { orderId, queue: batch.queue, trace });
         return "ack";

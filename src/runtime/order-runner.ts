@@ -72,7 +72,7 @@ export class OrderRunner {
     const known = this.#record.placed;
     if (known) return { outcome: known.order.requestDigest === order.requestDigest ? "replayed" : "conflict", state: known };
     const state = this.#record.commit(decidePlace(order, this.#ports.clock.now(), terms));
-    this.#publish();
+    this.#settlement.publishSoon();
     return { outcome: "placed", state };
   }
 
@@ -90,20 +90,29 @@ export class OrderRunner {
   }
 
   /**
-   * Carries the order as far as it goes now.
+   * Carries the order as far as it goes now, and answers when that is done, or when whoever hinted goes on without it.
    * @param hint.attempt how often this hint was delivered, counted from 1: a further delivery may follow a run that died
    * @param hint.probe the provider that this order is to try out, although others are blocked from it
+   * @param hint.canLeave whether whoever hinted need not hear what became of it when it takes long
    */
   async advance(hint: {
     readonly priority: Priority;
     readonly attempt: number;
     readonly probe?: ProviderName | undefined;
+    readonly canLeave?: boolean;
   }): Promise<AdvanceResult | null> {
     const known = this.#record.placed;
     if (!known) return null;
     // A probe is the order's own, whatever its lane: one that was promoted meanwhile tries the provider out all the same.
     const stale = hint.probe === undefined && known.priority !== hint.priority;
     if (stale) return { status: known.status, retryAfterMs: null };
+    const carried = this.#carry(hint);
+    if (!hint.canLeave || !(await this.#ports.leaves(carried))) return carried;
+    this.#ports.background(this.#comeBackAfter(carried));
+    return { status: this.#record.state.status, retryAfterMs: null };
+  }
+
+  async #carry(hint: { readonly attempt: number; readonly probe?: ProviderName | undefined }): Promise<AdvanceResult> {
     const waited = this.isRunning;
     await this.#saga.underWay;
     const { joined } = await this.#saga.run({ kind: "hint", attempt: hint.attempt, probe: hint.probe });
@@ -114,6 +123,16 @@ export class OrderRunner {
     // Of hints that met, the first comes back for the retry; two that came back would double with every doubled delivery.
     const comesBack = planned.kind === "wait" && !waited && !joined;
     return { status: state.status, retryAfterMs: comesBack ? Math.max(0, planned.until - now) : null };
+  }
+
+  /** Nobody comes back with a hint whose sender has left, so the alarm keeps the time of the retry. */
+  async #comeBackAfter(carried: Promise<AdvanceResult>): Promise<void> {
+    try {
+      const { retryAfterMs } = await carried;
+      if (retryAfterMs !== null) this.#record.lookAgain({ waitAt: this.#ports.clock.now() + retryAfterMs });
+    } catch (error) {
+      this.#record.log("warn", "hint.failed", { error: excerpt(error) });
+    }
   }
 
   /** Parks the order in front of a person. */

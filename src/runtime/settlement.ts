@@ -16,12 +16,16 @@ const MAX_SETTLE_DELAY_MS = 15 * 60_000;
 /** Only a change at least this old is asked about: a younger one is normally still in the events queue. */
 const MIN_SETTLE_AGE_MS = 5_000;
 
-type Ports = Pick<OrderPorts, "publish" | "historyVersion" | "clock">;
+/** An order that is carried out within this time tells of its placing and its end with one message. It is not long for somebody who looks at a list. */
+export const PUBLISH_SOON_MS = 300;
+
+type Ports = Pick<OrderPorts, "publish" | "historyVersion" | "clock" | "background">;
 
 export class Settlement {
   readonly #record: OrderRecord;
   readonly #ports: Ports;
   #published: number;
+  #cancelSoon: () => void = () => {};
 
   constructor(record: OrderRecord, ports: Ports) {
     this.#record = record;
@@ -34,7 +38,14 @@ export class Settlement {
     const { state, notes } = this.#record;
     if (this.#published >= state.version) return;
     this.#published = state.version;
+    this.#cancelSoon();
     await this.#ports.publish({ order: summarize(state), commits: notes.slice(-MAX_COMMIT_NOTES) });
+  }
+
+  /** Publishes a little later, unless something else does so before. */
+  publishSoon(): void {
+    this.#cancelSoon();
+    this.#cancelSoon = this.#ports.clock.after(PUBLISH_SOON_MS, () => this.#ports.background(this.publish()));
   }
 
   async publishAgain(): Promise<void> {

@@ -42,6 +42,7 @@ describe("When an order is placed", () => {
         const send = vi.spyOn(env.ORDER_EVENTS, "sendBatch");
         const sentOrders = () => send.mock.calls.flatMap(([batch]) => [...batch].map(({ body }) => body.order.orderId));
         await actor.place(order);
+        await expect.poll(() => sync.mock.calls.length).toBeGreaterThan(0);
         await new Promise((resolve) => setTimeout(resolve, MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS));
         expect(sentOrders()).not.toContain(order.orderId);
         if (lost) flush.reject(new Error("the disk is full"));
@@ -274,14 +275,14 @@ describe("The deployment", () => {
   const alarmOf = (stub: DurableObjectStub) => runInDurableObject(stub, async (_, { storage }) => Number(await storage.getAlarm()));
 
   it("says by its lanes how long an order waits for its hint, unless the order's profile says it", async () => {
-    const bindings = { LANES: JSON.stringify({ standard: { stallAfterMs: 15_000 } }) };
-    const profile = { version: 1, lanes: { standard: { stallAfterMs: 12_000 } } };
+    const bindings = { LANES: JSON.stringify({ standard: { stallAfterMs: 8_000 } }) };
+    const profile = { version: 1, lanes: { standard: { stallAfterMs: 5_000 } } };
     const deadlineOf = async (pinned?: typeof profile) => {
       const { order, stub } = await newOrder();
       const { placedAt } = await inActor(order.orderId, bindings, (actor) => actor.place(order, pinned));
       return (await alarmOf(stub())) - placedAt;
     };
-    expect([await deadlineOf(), await deadlineOf(profile)]).toEqual([15_000, 12_000]);
+    expect([await deadlineOf(), await deadlineOf(profile)]).toEqual([8_000, 5_000]);
   });
 
   it("may have a queue that does not answer: a diagnosis does without it", async () => {

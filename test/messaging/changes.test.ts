@@ -21,10 +21,10 @@ describe("Changes", () => {
     vi.restoreAllMocks();
   });
 
-  it("of one moment are published together", async () => {
+  it("of one moment after the first are published together", async () => {
     const batches: (readonly object[])[] = [];
-    await sent([change(1), change(2)], async (batch) => batches.push(batch));
-    expect(batches).toEqual([[{ body: change(1) }, { body: change(2) }]]);
+    await sent([change(1), change(2), change(3)], async (batch) => batches.push(batch));
+    expect(batches).toEqual([[{ body: change(1) }], [{ body: change(2) }, { body: change(3) }]]);
   });
 
   it("that the queue does not take are told of one by one, and fail nobody", async () => {

@@ -80,7 +80,7 @@ const laneOf = ({ state }: Before): Priority => state?.priority ?? "standard";
 const hinted =
   (attempt: number, probe?: ProviderName): Deed =>
   ({ address }, before) =>
-    address.advance({ priority: laneOf(before), attempt, probe });
+    address.advance({ priority: laneOf(before), attempt, probe, canLeave: true });
 export const hint = (attempt: number, probe?: ProviderName) =>
   act(`hint ${attempt}${probe ? ` to try ${probe}` : ""}`, hinted(attempt, probe));
 const staleHint = act("hint of another lane", ({ address }, before) =>

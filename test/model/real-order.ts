@@ -11,12 +11,16 @@ import { CALL_TIMEOUT_MS } from "../../src/domain/progress.ts";
 import { Outbox } from "../../src/messaging/outbox.ts";
 import { log } from "../../src/platform/log.ts";
 import { ActorStorage } from "../../src/platform/storage.ts";
+import { PUBLISH_SOON_MS } from "../../src/runtime/settlement.ts";
 import { storedJournal } from "../support/journal.ts";
 import { type Ended, Surroundings, type Timer } from "../support/surroundings.ts";
 import { hasEnded, type Stored, type Subject } from "./subject.ts";
 
 /** How long an order listens to a call that it has given up, as `runtime/attempt.ts` has it. */
 const LATE_ANSWER_MS = 60_000;
+
+/** Those of an order; whoever waits for one of the others waits for the platform. */
+const TIMERS: readonly number[] = [CALL_TIMEOUT_MS, LATE_ANSWER_MS, PUBLISH_SOON_MS];
 
 /** Turns of the real event loop, of a millisecond and more, in which whatever an order does without waiting for a timer is done. */
 const MANY_TURNS = 5_000;
@@ -168,7 +172,7 @@ class RealSurroundings extends Surroundings {
         this.#hasDied = true;
         await this.#abort();
       }
-      if (hasEnded() || this.timers.length > 0) return;
+      if (hasEnded() || this.timers.some(({ ms }) => ms !== PUBLISH_SOON_MS)) return;
       await turn();
     }
     throw new Error("the actor neither answers nor waits for a provider");
@@ -202,11 +206,9 @@ function playedBy(around: RealSurroundings): void {
   });
   for (const level of ["info", "warn", "error"] as const)
     vi.spyOn(log, level).mockImplementation((event, fields) => ports.log(level, event, fields ?? {}));
-  // The timers of a call are kept by the surroundings, so that nobody waits for them.
+  // The timers of an order are kept by the surroundings, so that nobody waits for them.
   vi.spyOn(globalThis, "setTimeout").mockImplementation(((then: () => void, ms: number) =>
-    ms === CALL_TIMEOUT_MS || ms === LATE_ANSWER_MS
-      ? around.afterInProcess(ms, then)
-      : realSetTimeout(then, ms)) as unknown as typeof setTimeout);
+    TIMERS.includes(ms) ? around.afterInProcess(ms, then) : realSetTimeout(then, ms)) as unknown as typeof setTimeout);
   const realClearTimeout = globalThis.clearTimeout;
   vi.spyOn(globalThis, "clearTimeout").mockImplementation(((timer: unknown) =>
     typeof timer === "function" ? timer() : realClearTimeout(timer as number)) as typeof clearTimeout);

@@ -24,12 +24,12 @@ const hint = { priority: "standard", trace: "t1" };
 describe("An order that its hint has come for", () => {
   it.each([1, 2, 7])("is told that this is delivery %i, since a further one may follow a run that died", async (attempt) => {
     const { asked } = await delivered(attempt, { priority: "standard" });
-    expect(asked).toEqual([{ priority: "standard", attempt, probe: undefined }]);
+    expect(asked).toEqual([{ priority: "standard", attempt, probe: undefined, canLeave: true }]);
   });
 
   it("is told the lane that it came through, and the provider that it is to try out", async () => {
     const { asked } = await delivered(1, { priority: "expedited", probe: "payment" });
-    expect(asked).toEqual([{ priority: "expedited", attempt: 1, probe: "payment" }]);
+    expect(asked).toEqual([{ priority: "expedited", attempt: 1, probe: "payment", canLeave: true }]);
   });
 });
 

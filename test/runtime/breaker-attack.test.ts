@@ -165,9 +165,9 @@ describe("A lone order", () => {
     const world = new Attacked();
     world.paymentDownUntil = 2 * MINUTE;
     const first = world.place(0, 1, "shop");
-    await world.runUntil(12 * SECOND);
+    await world.runUntil(6 * SECOND);
     expect(world.breakers.of("shop/payment").view.breaker.state).toBe("open");
-    const next = world.place(12 * SECOND, 3, "shop");
+    const next = world.place(6 * SECOND, 3, "shop");
     await world.runUntil(10 * MINUTE);
     expect([world.statuses(first), world.statuses(next)]).toEqual([new Set(["quarantined"]), new Set(["confirmed"])]);
   });

@@ -124,7 +124,7 @@ describe("The log of an order", () => {
     const world = placed();
     world.oldestInLane = world.now - SECOND;
     await world.ring();
-    expect(lines(world)[0]).toMatchObject({ event: "order.alarm", waiting: "queued", laneAgeMs: 21 * SECOND });
+    expect(lines(world)[0]).toMatchObject({ event: "order.alarm", waiting: "queued", laneAgeMs: 11 * SECOND });
   });
 
   it("tells of an order that is parked, of its cause, and cuts short what is long", () => {

@@ -1,6 +1,7 @@
 /** Whom an order tells what: its projections when something has changed, and no sooner; and of its turn the lane that it is in now. */
 import { describe, expect, it } from "vitest";
 import { LANES } from "../../src/contract/lanes.ts";
+import { PUBLISH_SOON_MS } from "../../src/runtime/settlement.ts";
 import { ORDER_ID, placedOrder } from "../support/orders.ts";
 import { World } from "../support/world.ts";
 
@@ -20,8 +21,9 @@ async function promoted(): Promise<World> {
 }
 
 describe("What changes nothing", () => {
-  it("is not published: an order that comes again, a command that is refused or comes twice, a second parking", () => {
+  it("is not published: an order that comes again, a command that is refused or comes twice, a second parking", async () => {
     const world = placed();
+    await world.passes(PUBLISH_SOON_MS);
     expect(world.place(placedOrder()).outcome).toBe("replayed");
     expect(world.place(placedOrder({ requestDigest: "f2" })).outcome).toBe("conflict");
     expect(world.process.command({ type: "RedriveOrder", by: "ada" })?.refusal).toBeDefined();

@@ -66,7 +66,7 @@ describe("A commit", () => {
     world.alarmAt = null;
     world.process.quarantine({ class: "bug", detail: "undeliverable" });
     expect(world.process.quarantine({ class: "bug", detail: "undeliverable" })).toBe("quarantined");
-    expect([world.journal.length, alarmAt]).toEqual([2, world.now + 20_000]);
+    expect([world.journal.length, alarmAt]).toEqual([2, world.now + 10_000]);
   });
 });
 
@@ -89,13 +89,13 @@ describe("The record of an order", () => {
     const world = new World();
     world.place(placedOrder());
     const { record: placed, now, arms } = record(world);
-    expect(placed.armedAt).toBe(now + 20_000);
-    placed.armFor(now + 20_000);
-    placed.armFor(now + 20_001);
+    expect(placed.armedAt).toBe(now + 10_000);
+    placed.armFor(now + 10_000);
+    placed.armFor(now + 10_001);
     expect(arms).toEqual([]);
-    placed.armFor(now + 19_999);
+    placed.armFor(now + 9_999);
     placed.armFor(now);
-    expect(arms).toEqual([now + 19_999, now + 1_000]);
+    expect(arms).toEqual([now + 9_999, now + 1_000]);
     expect(placed.armedAt).toBe(now + 1_000);
   });
 

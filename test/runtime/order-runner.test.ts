@@ -3,7 +3,7 @@ import type { Step } from "../../src/contract/order.ts";
 import { summarize } from "../../src/domain/order.ts";
 import { EVERY_LEDGER } from "../oracle/evidence.ts";
 import { checkQuiet } from "../oracle/laws.ts";
-import { placedOrder } from "../support/orders.ts";
+import { ORDER_ID, placedOrder } from "../support/orders.ts";
 import { type Behaviour, World } from "../support/world.ts";
 
 const count = (world: World, step: Step) => world.effects.filter((effect) => effect.step === step).length;
@@ -85,6 +85,58 @@ describe("When its hint is lost", () => {
     await world.ringUntilQuiet();
     expect(world.state.status).toBe("confirmed");
     expect(world.now - startedAt).toBeLessThan(5_000);
+  });
+});
+
+describe("When whoever hinted goes on before its run has ended", () => {
+  const left = () => {
+    const world = new World();
+    world.leaves = async () => true;
+    world.place(placedOrder());
+    return world;
+  };
+
+  it("is carried to its end all the same", async () => {
+    const world = left();
+    expect(await world.hint()).toEqual({ status: "accepted", retryAfterMs: null });
+    expect(world.state.status).toBe("confirmed");
+    checkLaws(world);
+  });
+
+  it("is not left by somebody who must hear what became of it", async () => {
+    const world = left();
+    const told = await world.process.advance({ priority: "standard", attempt: 1 });
+    expect(told).toEqual({ status: "confirmed", retryAfterMs: null });
+  });
+
+  it("keeps the time of its retries by itself", async () => {
+    const world = left();
+    world.behaviour = ({ step, attempt }) => (step === "authorize" && attempt === 1 ? "fail_before_effect" : "succeed");
+    expect(await world.hint()).toMatchObject({ retryAfterMs: null });
+    expect(world.alarmAt).toBe(Math.max(world.now + 1_000, world.state.steps.authorize?.retryAt ?? 0));
+    await world.ring();
+    expect(world.state.status).toBe("confirmed");
+  });
+
+  it("is parked when it can go no further", async () => {
+    const world = left();
+    world.behaviour = ({ step }) => (step === "route" ? "poison" : "succeed");
+    await world.hint();
+    expect(world.deadLetters).toEqual([{ orderId: ORDER_ID, cause: { class: "poison", step: "route", detail: "400" } }]);
+  });
+
+  it("is woken by its alarm when its run broke off, and says so in the log", async () => {
+    const world = left();
+    world.behaviour = () => {
+      world.diskIsFull = true;
+      return "succeed";
+    };
+    await world.hint();
+    expect(world.logged.map((line) => JSON.parse(line))).toContainEqual(expect.objectContaining({ event: "hint.failed" }));
+    world.diskIsFull = false;
+    world.behaviour = () => "succeed";
+    await world.ringUntilQuiet();
+    expect(world.state.status).toBe("confirmed");
   });
 });
 

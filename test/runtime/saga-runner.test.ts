@@ -177,7 +177,7 @@ describe("The breakers", () => {
     const since = world.now;
     await world.hint();
     expect(calls).toEqual(["screen 1", "reserve 1"]);
-    expect(world.alarmAt).toBe(since + 20 * SECOND);
+    expect(world.alarmAt).toBe(since + 10 * SECOND);
     await world.hint(2);
     expect(events(world).filter(({ type }) => type === "StepBlocked")).toEqual([
       { type: "StepBlocked", step: "authorize", provider: "payment", since },

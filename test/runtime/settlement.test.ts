@@ -1,6 +1,7 @@
 /** That projections hear of every change, whatever is lost on the way, and that a look from outside restores what the platform lost. */
 import { describe, expect, it } from "vitest";
 import { SETTLE_AFTER_MS } from "../../src/domain/progress.ts";
+import { PUBLISH_SOON_MS } from "../../src/runtime/settlement.ts";
 import { placedOrder } from "../support/orders.ts";
 import { World } from "../support/world.ts";
 
@@ -19,6 +20,7 @@ describe("What changes an order", () => {
   it("is published: its placing, a command, a run, and a parking, each at the version that it led to", async () => {
     const world = new World();
     world.place(placedOrder());
+    await world.passes(PUBLISH_SOON_MS);
     expect(versions(world)).toEqual([1]);
     world.process.command({ type: "ExpediteOrder" });
     expect(versions(world)).toEqual([1, 2]);
@@ -28,6 +30,12 @@ describe("What changes an order", () => {
     await world.hint();
     expect(versions(world).at(-1)).toBe(world.state.version);
     expect(world.state.status).toBe("confirmed");
+  });
+
+  it("is published once when it is placed and carried out within a moment", async () => {
+    const world = await confirmedWorld();
+    await world.passes(PUBLISH_SOON_MS);
+    expect(versions(world)).toEqual([world.state.version]);
   });
 
   it("is told commit by commit, so that a subscriber misses none", async () => {
@@ -86,7 +94,7 @@ describe("An order whose projections are not known to have caught up", () => {
     const world = await unsettled();
     const waits: number[] = [];
     for (let looks = 0; looks < 9; looks++) waits.push((await ringUnheard(world)) / SECOND);
-    expect(waits).toEqual([20, 20, 40, 80, 160, 320, 640, 900, 900]);
+    expect(waits).toEqual([10, 10, 20, 40, 80, 160, 320, 640, 900]);
     expect(world.published).toHaveLength(9);
   });
 
@@ -94,7 +102,7 @@ describe("An order whose projections are not known to have caught up", () => {
     const world = await unsettled();
     await world.ring();
     expect(world.logged.map((line) => JSON.parse(line))).toContainEqual(
-      expect.objectContaining({ level: "warn", event: "order.unsettled", shown: 0, ageMs: 20 * SECOND }),
+      expect.objectContaining({ level: "warn", event: "order.unsettled", shown: 0, ageMs: 10 * SECOND }),
     );
   });
 
@@ -102,9 +110,9 @@ describe("An order whose projections are not known to have caught up", () => {
     const world = await unsettled();
     world.historyWorks = false;
     await world.ring();
-    expect([world.published, world.historyReads, world.alarmAt]).toEqual([[], 1, world.now + 20 * SECOND]);
+    expect([world.published, world.historyReads, world.alarmAt]).toEqual([[], 1, world.now + 10 * SECOND]);
     expect(world.logged.map((line) => JSON.parse(line))).toContainEqual(
-      expect.objectContaining({ level: "warn", event: "order.unsettled", error: "Error: D1 is down", ageMs: 20 * SECOND }),
+      expect.objectContaining({ level: "warn", event: "order.unsettled", error: "Error: D1 is down", ageMs: 10 * SECOND }),
     );
     world.historyWorks = true;
     await world.ring();
@@ -126,7 +134,7 @@ describe("An order whose projections are not known to have caught up", () => {
   it("is not asked about by an alarm that comes before its time", async () => {
     const world = await unsettled();
     await ringUnheard(world);
-    world.now += 20 * SECOND - 1;
+    world.now += 10 * SECOND - 1;
     await world.process.wake();
     expect(world.historyReads).toBe(1);
     world.now += 1;

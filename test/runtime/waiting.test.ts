@@ -145,7 +145,7 @@ describe("An order that is blocked from two providers", () => {
   it("looks again at the first of the two dates", async () => {
     const world = new World();
     recheckAt.payment = world.now + 90_000;
-    recheckAt.inventory = world.now + 15_000;
+    recheckAt.inventory = world.now + 9_000;
     world.admit = (port) => ({ admitted: false, since: world.now, recheckAt: recheckAt[port] ?? 0 });
     world.place(placedOrder());
     await world.hint();

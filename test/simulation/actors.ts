@@ -88,6 +88,8 @@ const WAKE_FAILED_MS = 5_000;
 
 const ISOLATES = 3;
 const REQUEST_MS = [1, 40] as const;
+/** How long whoever hinted waits for a run that he leaves. */
+const PATIENCE_MS = [20, 500] as const;
 
 export class Actors {
   readonly #context: Context;
@@ -297,6 +299,7 @@ export class Actors {
       hint: (hint) => gated(() => around.hint(hint)),
       deadLetter: (letter) => gated(() => around.deadLetter(letter)),
       historyVersion: ({ orderId }) => gated(() => this.#mayDie(caller, around.historyVersion(orderId))),
+      leaves: (work) => this.#leaves(actor.orderId, work),
       backlog: (priority) =>
         gated(async () => {
           const { messages, ageMs } = await around.backlog(priority);
@@ -305,6 +308,16 @@ export class Actors {
       background: (work) => void this.#while(incarnation, "background work", () => work),
       log: () => {},
     };
+  }
+
+  #leaves(orderId: string, work: Promise<unknown>): Promise<boolean> {
+    const { loop, faults } = this.#context;
+    return new Promise((resolve) => {
+      const stays = () => resolve(false);
+      work.then(stays, stays);
+      if (!this.#context.happens("hint left", faults.hintLeft, orderId)) return;
+      loop.after(this.#context.latency(...PATIENCE_MS), () => resolve(true));
+    });
   }
 
   #mayDie<Result>(caller: Caller, work: Promise<Result>): Promise<Result> {

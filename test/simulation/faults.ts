@@ -37,6 +37,8 @@ export interface Faults {
   readonly changes: WireFaults;
   /** The consumer dies with a delivery in its hands: nothing is acknowledged, whatever was done. */
   readonly consumerDies: number;
+  /** The consumer goes on before an order's run has ended. */
+  readonly hintLeft: number;
   /** A request to an actor is lost, or its answer is. */
   readonly requestLost: number;
   readonly answerLost: number;
@@ -83,6 +85,7 @@ export const calm = (faults: Faults): Faults => ({
   hints: CALM_WIRE,
   changes: CALM_WIRE,
   consumerDies: 0,
+  hintLeft: 0,
   requestLost: 0,
   answerLost: 0,
   kill: 0,
@@ -162,6 +165,7 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     ],
     pauses: PROVIDERS.flatMap((what) => drawOutages(draw, what, lastsMs, 0.08, 20 * MINUTE)),
     socketDrops: rate(0.3),
+    hintLeft: rate(1),
   };
 }
 

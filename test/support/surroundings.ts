@@ -29,6 +29,8 @@ export const LATE_MS = 15_000;
 
 export interface Timer {
   readonly at: number;
+  /** How long it takes in all, which tells what it is for. */
+  readonly ms: number;
   readonly then: () => void;
 }
 
@@ -66,6 +68,8 @@ export class Surroundings {
   behaviour: (call: ProviderCall, profile: PinnedProfile | null) => Behaviour | Promise<ProviderAnswer> = () => "succeed";
   /** From 0 up to 1. */
   random: () => number = () => 0.5;
+  /** Whether whoever hinted goes on before the run has ended. */
+  leaves: (work: Promise<unknown>) => Promise<boolean> = async () => false;
   /** Kills the process of the order. */
   kill: () => void = () => {};
   protected timers: Timer[] = [];
@@ -94,6 +98,7 @@ export class Surroundings {
       this.whileHistoryIsAsked();
       return shown;
     },
+    leaves: (work) => this.leaves(work),
     backlog: async () => {
       if (!this.queuesWork) throw new Error("the queue is down");
       return this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane };
@@ -109,7 +114,7 @@ export class Surroundings {
 
   /** Runs `then` when the clock has come so far, unless the returned function is called first. */
   after(ms: number, then: () => void): () => void {
-    const timer = { at: this.now + ms, then };
+    const timer = { at: this.now + ms, ms, then };
     this.timers.push(timer);
     return () => {
       this.timers = this.timers.filter((other) => other !== timer);

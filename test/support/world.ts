@@ -49,8 +49,13 @@ export class World extends Surroundings {
 
   /** Delivers a hint and lets every timer that it needs go off. Resolves when the run has ended or died. */
   async hint(attempt = 1): Promise<AdvanceResult | null> {
-    const ended = await this.settled(this.process.advance({ priority: this.state.priority, attempt }));
+    const ended = await this.settled(this.process.advance({ priority: this.state.priority, attempt, canLeave: true }));
     return ended.status === "fulfilled" ? ended.value : null;
+  }
+
+  /** Lets time pass, with the timers that go off in it. */
+  async passes(ms: number): Promise<void> {
+    await this.settled(new Promise<void>((resolve) => this.after(ms, resolve)));
   }
 
   /** Moves the clock to the alarm and lets it go off; false when none is armed. */
