@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: measures Orderline against the bare Worker of `bench/bare`, and counts what an order costs. It starts
+ * `npm run bench`: measures Orderline against the peers of `bench/peers`, and counts what an order costs. It starts
  * servers of its own with states of their own, ends them however it ends itself, and leaves nothing behind.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -7,18 +7,21 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { decimalNumber, wholeNumber, withFlags } from "../scripts/flags.ts";
-import { compare } from "./compare.ts";
+import { measureBursts } from "./bursts.ts";
 import { countUnits } from "./count.ts";
 import { orderSource } from "./orders.ts";
 import { type Measured, summarize, toJson, toMarkdown } from "./report.ts";
+import { measureVersus } from "./versus.ts";
 
-const USAGE = `Measures Orderline against a bare Worker and counts what an order costs. Takes about three minutes.
+const USAGE = `Measures Orderline against what a company would use instead, and counts what an order costs. Takes about eight minutes.
 
 Usage: npm run bench -- [flags]
 
-  --orders N        orders of a flood                             (1000)
+  --only NAMES      only these, of versus, bursts and units; with commas between them
+  --orders N        orders of a flood                             (500)
   --concurrency N   clients, each with one request under way      (32)
-  --rounds N        bursts against each of the two                (9)
+  --rounds N        bursts against the bare Worker                (9)
+  --floods N        floods of each server                         (3)
   --pace N          orders per second while units are counted     (10)
                     the slower, the fewer orders share a delivery, and the dearer each is
   --email           every customer has an address, and gets a mail
@@ -27,16 +30,26 @@ Usage: npm run bench -- [flags]
   --help            print this
 `;
 
+/** What can be measured by itself. */
+const Part = z.enum(["versus", "bursts", "units"]);
+type Part = z.infer<typeof Part>;
+
 const Options = z.object({
-  orders: wholeNumber(1, 100_000).default(1_000),
+  only: z
+    .string()
+    .default(Part.options.join(","))
+    .transform((names) => names.split(","))
+    .pipe(z.array(Part)),
+  orders: wholeNumber(1, 100_000).default(500),
   concurrency: wholeNumber(1, 256).default(32),
   rounds: wholeNumber(1, 100).default(9),
+  floods: wholeNumber(1, 20).default(3),
   pace: decimalNumber(0.1, 100).default(10),
   email: z.boolean().default(false),
   json: z.boolean().default(false),
   check: z.boolean().default(false),
 });
-type Options = z.infer<typeof Options>;
+type Options = z.output<typeof Options>;
 
 /** What ends the process also ends its servers: see `scripts/server.ts`. */
 for (const [signal, code] of [["SIGINT", 130] as const, ["SIGTERM", 143] as const]) process.on(signal, () => process.exit(code));
@@ -55,14 +68,18 @@ async function main(options: Options): Promise<number> {
   }
 }
 
-async function measure({ orders, concurrency, rounds, pace, email }: Options): Promise<Measured> {
+async function measure({ only, orders, concurrency, rounds, floods, pace, email }: Options): Promise<Measured> {
   const directory = mkdtempSync(join(tmpdir(), "orderline-bench-"));
   process.on("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
   const take = orderSource({ email });
-  const compared = await compare({ orders, concurrency, rounds }, take, directory, say);
-  const counted = await countUnits({ orders, concurrency, pace }, take, join(directory, "metered"), say);
+  const asked = (part: Part) => only.includes(part);
+  const versus = asked("versus") ? await measureVersus({ orders, concurrency, floods }, take, directory, say) : null;
+  const bursts = asked("bursts") ? await measureBursts({ concurrency, rounds }, take, directory, say) : null;
+  const counted = asked("units")
+    ? await countUnits({ orders, concurrency, pace }, take, join(directory, "metered"), say)
+    : { paced: null, loaded: null, lone: null };
   const machine = `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown CPU"}, Node ${process.versions.node}, ${process.platform}`;
-  return { machine, settings: { orders, concurrency, rounds, pace, email }, ...compared, ...counted };
+  return { machine, settings: { orders, concurrency, rounds, pace, email }, versus, bursts, ...counted };
 }
 
 /** Progress goes where it does not spoil the result. */

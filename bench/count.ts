@@ -1,13 +1,13 @@
 /**
- * Counts what orders cost: twice against one server that logs its units, first at a pace at which few orders share a
- * delivery, then in a flood. An order is counted to its end: confirmed, and settled by its own alarm.
+ * Counts what orders cost, against one server that logs its units: at a pace at which few orders share a delivery, in a flood, and
+ * one by one. An order is counted to its end: confirmed, and settled by its own alarm.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Server, startServer } from "../scripts/server.ts";
 import { accepted, flood, type Load, type Order, trickle } from "./load.ts";
 import type { Count, Measured } from "./report.ts";
 import { cpuMsOf, hasReloaded } from "./server.ts";
-import { orderlineTarget } from "./targets.ts";
+import { orderline } from "./targets.ts";
 import { eventOf, sumUnits } from "./units.ts";
 
 /** How long orders are sent at a pace: at ten a second, enough of them that a cold start hardly shows. */
@@ -15,6 +15,10 @@ const PACED_SECONDS = 20;
 
 /** However slow the pace. */
 const MIN_PACED_ORDERS = 10;
+
+/** Lone orders share nothing with each other: four seconds apart, their projections are written one by one. */
+const LONE_PER_SECOND = 0.25;
+const LONE_ORDERS = 8;
 
 /** Every order looks after itself once within 30 s of being placed; then its last row is written. */
 const SETTLE_TIMEOUT_MS = 90_000;
@@ -37,17 +41,19 @@ export async function countUnits(
   take: (count: number) => Order[],
   directory: string,
   say: (progress: string) => void,
-): Promise<Pick<Measured, "paced" | "loaded">> {
+): Promise<Pick<Measured, "paced" | "loaded" | "lone">> {
   say("counting units, at a pace");
   const server = await startServer({ persistTo: directory, vars: { METER: "true" } });
-  const target = orderlineTarget(server);
+  const { target } = orderline(server);
   const few = Math.max(MIN_PACED_ORDERS, Math.round(pace * PACED_SECONDS));
   const paced = await countUntilSettled(server, few, () => trickle(target, take(few), concurrency, pace));
   say("counting units, in a flood");
   const loaded = await countUntilSettled(server, orders, () => flood(target, take(orders), concurrency));
+  say("counting units, one by one");
+  const lone = await countUntilSettled(server, LONE_ORDERS, () => trickle(target, take(LONE_ORDERS), concurrency, LONE_PER_SECOND));
   if (hasReloaded(server)) throw new Error("Orderline's sources changed while its units were counted");
   await server.stop();
-  return { paced, loaded };
+  return { paced, loaded, lone };
 }
 
 /** Reads nothing but what the server prints, because a question to it would be counted, too. */

@@ -17,6 +17,8 @@ export interface Load {
   /** Milliseconds, of the orders answered with 202. */
   readonly latencies: readonly number[];
   readonly elapsedMs: number;
+  /** By key, when the order was sent, in milliseconds since the epoch. */
+  readonly sentAt: ReadonlyMap<string, number>;
   /** One text per order that was not accepted. */
   readonly failures: readonly string[];
 }
@@ -39,6 +41,7 @@ async function drive(target: Target, orders: readonly Order[], concurrency: numb
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const latencies: number[] = [];
   const failures: string[] = [];
+  const sent = new Map<string, number>();
   const startedAt = performance.now();
   let next = 0;
 
@@ -48,6 +51,7 @@ async function drive(target: Target, orders: readonly Order[], concurrency: numb
       const wait = startedAt + dueMs(index) - performance.now();
       if (wait > 0) await sleep(wait);
       const sentAt = performance.now();
+      sent.set(order.key, performance.timeOrigin + sentAt);
       const outcome = await send(agent, target, order);
       if (outcome === 202) latencies.push(performance.now() - sentAt);
       else failures.push(`${order.key}: ${outcome}`);
@@ -57,7 +61,7 @@ async function drive(target: Target, orders: readonly Order[], concurrency: numb
   await Promise.all(Array.from({ length: Math.min(concurrency, orders.length) }, client));
   const elapsedMs = performance.now() - startedAt;
   agent.destroy();
-  return { latencies, elapsedMs, failures };
+  return { latencies, elapsedMs, failures, sentAt: sent };
 }
 
 /** The status, or what went wrong on the way. */

@@ -1,6 +1,6 @@
 /**
- * The orders that are sent: two consecutive lines of a real invoice each, with the invoice's priority and a customer
- * number of its own. Every order is its customer's first, which is the dearest case; articles are sold again and again.
+ * The orders that are sent: two consecutive lines of a real invoice each, with the invoice's priority. Every other order is its
+ * customer's first, the rest are of customers that come back, and articles are sold again and again.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,8 +16,12 @@ export const LINES_PER_ORDER = 2;
 /** Different orders, so that after as many every article has been sold once and its actor exists. */
 export const CATALOGUE = 100;
 
+/** Customers that come back. In a whole run none of them orders so often that the screening holds the order. */
+const REGULARS = 1_000;
+
 /**
- * An endless supply: the same bodies come round again, under keys and for customers that never do.
+ * An endless supply: the same bodies come round again, under keys that never do. The reference is the key, by which the provider
+ * tells which order was confirmed.
  * @param email gives every customer an address, so that each confirmation is a mail
  */
 export function orderSource({ email }: { readonly email: boolean }): (count: number) => Order[] {
@@ -27,8 +31,10 @@ export function orderSource({ email }: { readonly email: boolean }): (count: num
   return (count) =>
     Array.from({ length: count }, () => {
       const number = made++;
-      const customer = { id: `bench-${number}`, ...(email && { email: `bench-${number}@example.com` }) };
-      return { key: `bench-${run}-${number}`, body: JSON.stringify({ ...bodies[number % bodies.length], customer }) };
+      const id = number % 2 === 0 ? `new-${number}` : `regular-${number % REGULARS}`;
+      const customer = { id, ...(email && { email: `${id}@example.com` }) };
+      const key = `bench-${run}-${number}`;
+      return { key, body: JSON.stringify({ ...bodies[number % bodies.length], customer, reference: key }) };
     });
 }
 

@@ -3,26 +3,34 @@ import { percentile, table } from "../scripts/figures.ts";
 import { ACTOR_GB, EMPTY_ACTOR_GB, ESTIMATE_PRICES } from "./prices.ts";
 import { billOf, dollarsOf, type SourceUnits, totalOf, type UnitsBySource } from "./units.ts";
 
-export const BARS = {
-  /** Times that of the bare Worker, at most. */
-  acceptP99Ratio: 1.5,
-  /** Per confirmed order of two lines, alarms included, at most. */
-  rowsWrittenPerOrder: 20,
-  /** At list prices, at most. */
-  dollarsPerMillion: 30,
-} as const;
-
-/** Latencies in milliseconds of the same load against both, in neighbouring moments. */
-export interface Round {
+/** Accept latencies in milliseconds of the same burst against both, in neighbouring moments. */
+export interface Burst {
   readonly orderline: readonly number[];
   readonly bare: readonly number[];
 }
 
-export interface Throughput {
+/** One turn of one server. Times in milliseconds. */
+export interface Run {
   readonly orders: number;
-  /** From the first order sent until the counters show the last one confirmed. */
-  readonly confirmedAfterMs: number;
-  readonly acceptedAfterMs: number;
+  /** From the first order sent until the server's own history, or its counters, show all of them as confirmed. */
+  readonly elapsedMs: number;
+  /** What each client waited for its answer. */
+  readonly acceptMs: readonly number[];
+  /** From an order's being sent to its confirmation's being sent. */
+  readonly confirmMs: readonly number[];
+  /** CPU time of the whole runtime, or null where it cannot be had. */
+  readonly cpuMs: number | null;
+}
+
+type Round<Name extends string> = Readonly<Record<Name, Run>>;
+
+/** Orderline and its peers in turns. */
+export interface Versus {
+  readonly floods: readonly Round<"orderline" | "naive" | "workflow">[];
+  readonly light: readonly Round<"orderline" | "naive">[];
+  readonly slow: readonly Round<"orderline" | "synchronous">[];
+  /** The same load with no call that hangs, and the orders whose own calls did not hang; `hung` is how many did. */
+  readonly hung: { readonly calm: Run; readonly others: Run; readonly hung: number };
 }
 
 /** One pass with `METER=true`. */
@@ -44,140 +52,229 @@ export interface Measured {
     readonly pace: number;
     readonly email: boolean;
   };
-  readonly bursts: readonly Round[];
-  readonly floods: readonly Round[];
-  readonly throughput: readonly Throughput[];
-  readonly paced: Count;
-  readonly loaded: Count;
+  /** Null for what was left out. */
+  readonly bursts: readonly Burst[] | null;
+  readonly versus: Versus | null;
+  readonly paced: Count | null;
+  readonly loaded: Count | null;
+  readonly lone: Count | null;
 }
 
-/** On a quiet machine the slowest round of the bare Worker takes less than this many times as long as its fastest. */
-const CALM_SPREAD = 2;
+/** A figure with the range of the single rounds that it is the median of. */
+interface Figure {
+  readonly value: number;
+  readonly spread: readonly [least: number, most: number] | null;
+}
+
+interface Bar {
+  readonly what: string;
+  /** What must be reached, and what is wanted; both are the most that may be, or the least. */
+  readonly bar: number;
+  readonly goal: number | null;
+  readonly isLeast?: true;
+  readonly of: (measured: Measured) => Figure | null;
+}
+
+const p = (share: number) => (values: readonly number[]) => percentile(values, share) ?? Number.NaN;
+const p50 = p(0.5);
+const p95 = p(0.95);
+const p99 = p(0.99);
+
+const perSecond = ({ orders, elapsedMs }: Run) => (orders / elapsedMs) * 1_000;
+const cpuPerOrder = ({ cpuMs, orders }: Run) => (cpuMs ?? Number.NaN) / orders;
+const accept99 = ({ acceptMs }: Run) => p99(acceptMs);
+
+/** By the key that `--json` prints it under. */
+export const BARS = {
+  confirmedVsNaive: {
+    what: "orders confirmed per second, times the naive actor's",
+    ...{ bar: 0.9, goal: 1.2, isLeast: true },
+    of: ({ versus }) => versus && medianOf(versus.floods.map(({ orderline, naive }) => perSecond(orderline) / perSecond(naive))),
+  },
+  confirmedVsWorkflow: {
+    what: "the same, times the Workflow's",
+    ...{ bar: 2, goal: 3, isLeast: true },
+    of: ({ versus }) => versus && medianOf(versus.floods.map(({ orderline, workflow }) => perSecond(orderline) / perSecond(workflow))),
+  },
+  cpuVsNaive: {
+    what: "CPU of the runtime per order, times the naive actor's",
+    ...{ bar: 1.4, goal: 1 },
+    of: ({ versus }) => versus && medianOf(versus.floods.map(({ orderline, naive }) => cpuPerOrder(orderline) / cpuPerOrder(naive))),
+  },
+  lightLoadP50VsNaive: {
+    what: "20 orders a second: submitted to confirmed, p50, times the naive actor's",
+    ...{ bar: 2, goal: 1.2 },
+    of: ({ versus }) => versus && medianOf(versus.light.map(({ orderline, naive }) => p50(orderline.confirmMs) / p50(naive.confirmMs))),
+  },
+  lightLoadP99VsNaive: {
+    what: "the same, p99",
+    ...{ bar: 2, goal: 1.2 },
+    of: ({ versus }) => versus && medianOf(versus.light.map(({ orderline, naive }) => p99(orderline.confirmMs) / p99(naive.confirmMs))),
+  },
+  acceptP99VsNaiveFlood: {
+    what: "accept p99 in a flood, times the naive actor's in its own",
+    ...{ bar: 1.3, goal: 1 },
+    of: ({ versus }) => versus && medianOf(versus.floods.map(({ orderline, naive }) => accept99(orderline) / accept99(naive))),
+  },
+  acceptP99VsBareBurst: {
+    what: "accept p99 in bursts, times the bare Worker's",
+    ...{ bar: 1.5, goal: null },
+    of: ({ bursts }) => bursts && medianOf(bursts.map(({ orderline, bare }) => p99(orderline) / p99(bare))),
+  },
+  rowsWrittenPerOrder: {
+    what: "rows written per confirmed order of two lines",
+    ...{ bar: 12, goal: 10 },
+    of: ({ paced }) => paced && counted(rowsWrittenPerOrder(paced)),
+  },
+  rowsWrittenLoneOrder: {
+    what: "rows written for a lone order",
+    ...{ bar: 14, goal: 10 },
+    of: ({ lone }) => lone && counted(rowsWrittenPerOrder(lone)),
+  },
+  dollarsPerMillion: {
+    what: "dollars per million orders",
+    ...{ bar: 15, goal: 12 },
+    of: ({ paced }) => paced && counted(dollarsPerMillion(paced)),
+  },
+  confirmVsSync100ms: {
+    what: "providers of 100 ms: submitted to confirmed, p50, times the synchronous backend's",
+    ...{ bar: 0.7, goal: 0.55 },
+    of: ({ versus }) =>
+      versus && medianOf(versus.slow.map(({ orderline, synchronous }) => p50(orderline.confirmMs) / p50(synchronous.confirmMs))),
+  },
+  clientWaitVsSync100ms: {
+    what: "the same: what the client waits for its answer",
+    ...{ bar: 0.2, goal: null },
+    of: ({ versus }) =>
+      versus && medianOf(versus.slow.map(({ orderline, synchronous }) => p50(orderline.acceptMs) / p50(synchronous.acceptMs))),
+  },
+  hungP95Ratio: {
+    what: "a provider hangs for 2 % of orders: p95 of the others, times that of none hung",
+    ...{ bar: 1.25, goal: null },
+    of: ({ versus }) => versus && counted(p95(versus.hung.others.confirmMs) / p95(versus.hung.calm.confirmMs)),
+  },
+} as const satisfies Record<string, Bar>;
+
+export type Key = keyof typeof BARS;
+
+const ALL = Object.entries<Bar>(BARS) as [Key, Bar][];
 
 export interface Summary {
-  readonly acceptP99Ratio: number;
-  readonly acceptP99RatioFlooded: number;
-  readonly confirmedPerSecond: number;
-  readonly rowsWrittenPerOrder: number;
-  readonly rowsWrittenPerOrderFlooded: number;
-  readonly dollarsPerMillion: number;
-  readonly dollarsPerMillionFlooded: number;
-  /** The bare Worker's own bursts differ so much that something else was running: the accept figures say little. */
-  readonly disturbed: boolean;
-  readonly missed: readonly (keyof typeof BARS)[];
+  readonly figures: Readonly<Record<Key, Figure | null>>;
+  readonly missed: readonly Key[];
 }
 
 export function summarize(measured: Measured): Summary {
-  const numbers = {
-    acceptP99Ratio: medianRatio(measured.bursts, 0.99),
-    acceptP99RatioFlooded: medianRatio(measured.floods, 0.99),
-    confirmedPerSecond: confirmedPerSecond(measured.throughput),
-    rowsWrittenPerOrder: rowsWrittenPerOrder(measured.paced),
-    rowsWrittenPerOrderFlooded: rowsWrittenPerOrder(measured.loaded),
-    dollarsPerMillion: dollarsPerMillion(measured.paced),
-    dollarsPerMillionFlooded: dollarsPerMillion(measured.loaded),
-  };
-  const missed = (Object.keys(BARS) as (keyof typeof BARS)[]).filter((bar) => !(numbers[bar] <= BARS[bar]));
-  return { ...numbers, disturbed: isDisturbed(measured.bursts), missed };
+  const figures = Object.fromEntries(ALL.map(([key, { of }]) => [key, of(measured)])) as Record<Key, Figure | null>;
+  const missed = ALL.filter(([key, { bar, isLeast }]) => {
+    const figure = figures[key];
+    return figure !== null && !(isLeast ? figure.value >= bar : figure.value <= bar);
+  });
+  return { figures, missed: missed.map(([key]) => key) };
 }
 
-/** For `--json`: the summary with what it rests on, numbers rounded to what they are good for. */
+/** For `--json`: each figure under its key, null where it was not measured, with what it rests on. */
 export function toJson(measured: Measured): string {
-  const latency = (rounds: readonly Round[]) => ({
-    orderline: percentilesOf(rounds.flatMap((round) => round.orderline)),
-    bare: percentilesOf(rounds.flatMap((round) => round.bare)),
-    p99RatioByRound: ratios(rounds, 0.99),
-  });
-  const counted = ({ orders, units, logLines, cpuMs }: Count) => ({
-    orders,
-    perOrder: Object.fromEntries([...units].map(([source, sum]) => [source, perOrder(sum, orders)])),
-    logLinesPerOrder: logLines / orders,
-    cpuMsPerOrder: cpuMs === null ? null : cpuMs / orders,
-  });
-  const { machine, settings, throughput } = measured;
+  const { figures, missed } = summarize(measured);
+  const { machine, settings, versus } = measured;
+  const units = (count: Count | null) =>
+    count && {
+      orders: count.orders,
+      perOrder: Object.fromEntries([...count.units].map(([source, sum]) => [source, perOrder(sum, count.orders)])),
+      logLinesPerOrder: count.logLines / count.orders,
+    };
   const result = {
-    ...summarize(measured),
-    ...{ machine, settings, throughput },
-    accept: latency(measured.bursts),
-    acceptFlooded: latency(measured.floods),
-    paced: counted(measured.paced),
-    flooded: counted(measured.loaded),
+    ...Object.fromEntries(ALL.map(([key]) => [key, figures[key]?.value ?? null])),
+    spread: Object.fromEntries(ALL.flatMap(([key]) => (figures[key]?.spread ? [[key, figures[key].spread]] : []))),
+    ...{ missed, machine, settings },
+    runs: versus && { floods: versus.floods.map(described), light: versus.light.map(described), slow: versus.slow.map(described) },
+    ...{ paced: units(measured.paced), flooded: units(measured.loaded), lone: units(measured.lone) },
   };
   return JSON.stringify(result, (_, value) => (typeof value === "number" ? Number(value.toPrecision(6)) : value));
 }
 
+const described = (round: Readonly<Record<string, Run>>) =>
+  Object.fromEntries(
+    Object.entries(round).map(([name, run]) => [
+      name,
+      {
+        ...{ orders: run.orders, perSecond: perSecond(run), cpuMsPerOrder: cpuPerOrder(run) },
+        ...{ accept: { p50: p50(run.acceptMs), p99: p99(run.acceptMs) }, confirm: { p50: p50(run.confirmMs), p99: p99(run.confirmMs) } },
+      },
+    ]),
+  );
+
 export function toMarkdown(measured: Measured): string {
-  const summary = summarize(measured);
+  const { versus, paced, loaded, lone, settings } = measured;
   return [
-    `Measured on ${measured.machine}.${summary.disturbed ? " **Something else was running: do not trust the accept figures; run it again.**" : ""}`,
-    barsTable(summary, measured.settings),
-    "Accepting an order, in milliseconds:",
-    acceptTable(measured),
-    `Units per order, counted from what the actors and consumers logged; orders of two lines, ${measured.settings.pace} a second:`,
-    unitsTable(measured.paced),
-    "What a million orders cost at list prices:",
-    billTable(measured),
-    estimates(measured.paced),
+    `Measured on ${measured.machine}.`,
+    barsTable(measured),
+    ...(versus ? ["The runs that the ratios are of, each the median of its rounds; times in milliseconds:", runsTable(versus)] : []),
+    ...(paced && loaded && lone
+      ? [
+          `Units per order, counted from what the actors and consumers logged; orders of two lines, ${settings.pace} a second:`,
+          unitsTable(paced),
+          "What a million orders cost at list prices:",
+          billTable(paced, loaded, lone, settings.pace),
+          estimates(paced),
+        ]
+      : []),
   ].join("\n\n");
 }
 
-function barsTable(summary: Summary, settings: Measured["settings"]): string {
-  const mark = (bar: keyof typeof BARS) => (summary.missed.includes(bar) ? "✗" : "✓");
+function barsTable(measured: Measured): string {
+  const { figures, missed } = summarize(measured);
   return table(
-    ["what", "measured", "bar", ""],
-    [
-      [
-        `accept p99, ${settings.concurrency} clients at once, times the bare Worker's`,
-        fixed(summary.acceptP99Ratio),
-        `≤ ${BARS.acceptP99Ratio}`,
-        mark("acceptP99Ratio"),
-      ],
-      ["the same in a flood, while earlier orders are carried out", fixed(summary.acceptP99RatioFlooded), "", ""],
-      ["orders confirmed per second, everything on", fixed(summary.confirmedPerSecond, 0), "", ""],
-      [
-        "rows written per confirmed order",
-        fixed(summary.rowsWrittenPerOrder),
-        `≤ ${BARS.rowsWrittenPerOrder}`,
-        mark("rowsWrittenPerOrder"),
-      ],
-      ["dollars per million orders", `$${fixed(summary.dollarsPerMillion)}`, `≤ $${BARS.dollarsPerMillion}`, mark("dollarsPerMillion")],
-    ],
+    ["what", "measured", "rounds", "bar", "goal", ""],
+    ALL.flatMap(([key, { what, bar, goal, isLeast }]) => {
+      const figure = figures[key];
+      if (figure === null) return [];
+      const unit = key === "dollarsPerMillion" ? "$" : "";
+      const bound = (value: number | null) => (value === null ? "" : `${isLeast ? "≥" : "≤"} ${unit}${value}`);
+      const rounds = figure.spread ? figure.spread.map((value) => fixed(value)).join(" to ") : "";
+      return [[what, `${unit}${fixed(figure.value)}`, rounds, bound(bar), bound(goal), missed.includes(key) ? "✗" : "✓"]];
+    }),
   );
 }
 
-function acceptTable({ bursts, floods }: Measured): string {
-  const row = (name: string, latencies: number[]) => {
-    const { p50, p95, p99 } = percentilesOf(latencies);
-    return [name, fixed(p50, 0), fixed(p95, 0), fixed(p99, 0), String(latencies.length)];
+function runsTable({ floods, light, slow, hung }: Versus): string {
+  const row = (what: string, runs: readonly Run[]) => {
+    const middle = (of: (run: Run) => number, digits = 0) => fixed(medianOf(runs.map(of)).value, digits);
+    return [
+      what,
+      middle(perSecond),
+      middle(cpuPerOrder, 1),
+      middle(({ acceptMs }) => p50(acceptMs)),
+      middle(accept99),
+      middle(({ confirmMs }) => p50(confirmMs)),
+      middle(({ confirmMs }) => p99(confirmMs)),
+    ];
   };
-  const spread = (rounds: readonly Round[]) =>
-    ratios(rounds, 0.99)
-      .map((ratio) => fixed(ratio))
-      .join(", ");
-  return [
-    table(
-      ["", "p50", "p95", "p99", "orders"],
-      [
+  return table(
+    ["", "confirmed a second", "CPU per order", "accept p50", "accept p99", "confirmed p50", "confirmed p99"],
+    [
+      ...(["orderline", "naive", "workflow"] as const).map((name) =>
         row(
-          "burst, Orderline",
-          bursts.flatMap((round) => [...round.orderline]),
+          `flood, ${name}`,
+          floods.map((round) => round[name]),
         ),
+      ),
+      ...(["orderline", "naive"] as const).map((name) =>
         row(
-          "burst, bare",
-          bursts.flatMap((round) => [...round.bare]),
+          `20 a second, ${name}`,
+          light.map((round) => round[name]),
         ),
+      ),
+      row("the same, orderline, none hung", [hung.calm]),
+      row(`the same, orderline, but for ${hung.hung} that hung`, [hung.others]),
+      ...(["orderline", "synchronous"] as const).map((name) =>
         row(
-          "flood, Orderline",
-          floods.flatMap((round) => [...round.orderline]),
+          `providers of 100 ms, ${name}`,
+          slow.map((round) => round[name]),
         ),
-        row(
-          "flood, bare",
-          floods.flatMap((round) => [...round.bare]),
-        ),
-      ],
-    ),
-    `\nRatio of the p99s round by round; the table above shows the median. Burst: ${spread(bursts)}. Flood: ${spread(floods)}.`,
-  ].join("\n");
+      ),
+    ],
+  );
 }
 
 function unitsTable({ orders, units }: Count): string {
@@ -202,25 +299,27 @@ const BILLED = {
   kvRead: "reads of API keys",
 } as const;
 
-function billTable({ paced, loaded, settings }: Measured): string {
-  const bills = [billOf(paced.units, paced.orders), billOf(loaded.units, loaded.orders)] as const;
+function billTable(paced: Count, loaded: Count, lone: Count, pace: number): string {
+  const counts = [paced, loaded, lone];
+  const bills = counts.map((count) => billOf(count.units, count.orders));
   const money = (dollars: number, orders: number) => `$${fixed((dollars / orders) * 1_000_000)}`;
   const rows = (Object.keys(BILLED) as (keyof typeof BILLED)[]).map((unit) => [
     BILLED[unit],
-    fixed(bills[0][unit].units / paced.orders),
-    money(bills[0][unit].dollars, paced.orders),
-    fixed(bills[1][unit].units / loaded.orders),
-    money(bills[1][unit].dollars, loaded.orders),
+    ...counts.flatMap(({ orders }, index) => {
+      const { units, dollars } = bills[index]?.[unit] ?? { units: 0, dollars: 0 };
+      return [fixed(units / orders), money(dollars, orders)];
+    }),
   ]);
-  const sum = ["**sum**", "", money(dollarsOf(bills[0]), paced.orders), "", money(dollarsOf(bills[1]), loaded.orders)];
-  return table(["", `per order, ${settings.pace} a second`, "per million", "per order, flooded", "per million"], [...rows, sum]);
+  const sum = ["**sum**", ...counts.flatMap(({ orders }, index) => ["", money(dollarsOf(bills[index] ?? {}), orders)])];
+  const header = [`per order, ${pace} a second`, "per order, flooded", "a lone order"].flatMap((what) => [what, "per million"]);
+  return table(["", ...header], [...rows, sum]);
 }
 
 /** Providers that answer in 100 ms, in the four groups of a saga that goes well. */
 const ASSUMED_SAGA_SECONDS = 0.4;
 
-/** Of the order and of its customer. */
-const ACTORS_KEPT = 2;
+/** That of the order; the others are shared. */
+const ACTORS_KEPT = 1;
 
 /** Shown apart, because each rests on an assumption. */
 function estimates({ orders, logLines, cpuMs }: Count): string {
@@ -236,7 +335,7 @@ function estimates({ orders, logLines, cpuMs }: Count): string {
       : [
           `- CPU: at most ${perMillion(cpu)}, as if all that the local runtime used (${fixed((cpuMs ?? 0) / orders)} ms per order, actors and disk included) were the Worker's`,
         ]),
-    `- storage: ${perMillion(ACTORS_KEPT * EMPTY_ACTOR_GB * ESTIMATE_PRICES.storedGb)} a month for what is kept of each order and its customer`,
+    `- storage: ${perMillion(ACTORS_KEPT * EMPTY_ACTOR_GB * ESTIMATE_PRICES.storedGb)} a month for what is kept of each order`,
     "- mail, if Orderline sends it: $350, at $0.35 per 1,000",
   ].join("\n");
 }
@@ -257,35 +356,18 @@ const perOrder = (sum: SourceUnits, orders: number): SourceUnits => ({
   flushes: sum.flushes / orders,
 });
 
-function confirmedPerSecond(runs: readonly Throughput[]): number {
-  const orders = runs.reduce((sum, run) => sum + run.orders, 0);
-  const ms = runs.reduce((sum, run) => sum + run.confirmedAfterMs, 0);
-  return (orders / ms) * 1_000;
-}
-
-const ratios = (rounds: readonly Round[], share: number): number[] =>
-  rounds.map(({ orderline, bare }) => (percentile(orderline, share) ?? Number.NaN) / (percentile(bare, share) ?? Number.NaN));
+const counted = (value: number): Figure => ({ value, spread: null });
 
 /**
- * The median of the rounds' ratios. Both halves of a round are seconds apart, so a slow moment of the machine hits both;
- * a ratio of pooled percentiles would compare the worst moment of one with the worst moment of the other.
+ * The median of the rounds' ratios. Both halves of a round are seconds apart, so a slow moment of the machine hits both; a
+ * ratio of pooled percentiles would compare the worst moment of one with the worst moment of the other.
  */
-function medianRatio(rounds: readonly Round[], share: number): number {
-  const sorted = ratios(rounds, share).sort((a, b) => a - b);
+function medianOf(rounds: readonly number[]): Figure {
+  const sorted = rounds.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   const upper = sorted[Math.floor(middle)] ?? Number.NaN;
-  return Number.isInteger(middle) ? ((sorted[middle - 1] ?? Number.NaN) + upper) / 2 : upper;
+  const value = Number.isInteger(middle) ? ((sorted[middle - 1] ?? Number.NaN) + upper) / 2 : upper;
+  return { value, spread: rounds.length > 1 ? [sorted[0] ?? Number.NaN, sorted.at(-1) ?? Number.NaN] : null };
 }
-
-function isDisturbed(rounds: readonly Round[]): boolean {
-  const slowest = rounds.map(({ bare }) => percentile(bare, 0.99) ?? 0);
-  return Math.max(...slowest) > CALM_SPREAD * Math.min(...slowest);
-}
-
-const percentilesOf = (latencies: readonly number[]) => ({
-  p50: percentile(latencies, 0.5) ?? Number.NaN,
-  p95: percentile(latencies, 0.95) ?? Number.NaN,
-  p99: percentile(latencies, 0.99) ?? Number.NaN,
-});
 
 const fixed = (value: number, digits = 2): string => value.toFixed(digits);

@@ -1,17 +1,52 @@
 /** The servers that are measured, and what the benchmark alone wants to know of them. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { launch, type Server } from "../scripts/server.ts";
 import { ROOT } from "../scripts/wrangler.ts";
 
 /** What the kernel counts CPU time in, on every Linux that Node runs on. */
 const MS_PER_TICK = 10;
 
-/** The Worker of `bench/bare`, which does what cannot be left out. */
-export const startBare = (persistTo: string): Promise<Server> =>
-  launch(["wrangler", "dev", "--show-interactive-dev-session=false", "--config", join(ROOT, "bench/bare/wrangler.toml")], "/", {
-    persistTo,
-  });
+/** The Workers that Orderline is held against; each has a folder in `bench/peers`, where its first comment says what it is. */
+export type Peer = "bare" | "naive" | "workflow" | "synchronous";
+
+/** @param provider the address that the peer makes its calls to; the bare Worker makes none */
+export const startPeer = (peer: Peer, persistTo: string, provider: string): Promise<Server> =>
+  launch(
+    [
+      ...["wrangler", "dev", "--show-interactive-dev-session=false", "--config", join(ROOT, "bench/peers", peer, "wrangler.toml")],
+      ...["--var", `PROVIDER:${provider}`],
+    ],
+    "/",
+    { persistTo },
+  );
+
+/** A server counts as quiet when it uses less than a tenth of a CPU for this long. */
+const QUIET_MS = 200;
+const QUIET_SHARE = 0.1;
+const QUIET_TIMEOUT_MS = 5_000;
+
+/** Lets a stopped server run for the time of `work`, and begins when it has caught up with the alarms it slept through. */
+export async function alone<Result>(server: Server, work: () => Promise<Result>): Promise<Result> {
+  server.resume();
+  await untilQuiet(server);
+  const result = await work();
+  server.pause();
+  return result;
+}
+
+/** Waits until a server is quiet, at most five seconds. */
+export async function untilQuiet(server: Server): Promise<void> {
+  const deadline = performance.now() + QUIET_TIMEOUT_MS;
+  let used = cpuMsOf(server);
+  while (performance.now() < deadline) {
+    await sleep(QUIET_MS);
+    const now = cpuMsOf(server);
+    if (now === null || used === null || now - used < QUIET_MS * QUIET_SHARE) return;
+    used = now;
+  }
+}
 
 /** Whether wrangler saw a source change and started the Worker anew: what was measured before and after is not one thing. */
 export const hasReloaded = (server: Server): boolean => server.log().includes("Reloading local server");
