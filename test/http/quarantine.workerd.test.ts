@@ -159,7 +159,7 @@ describe("The history", () => {
       "SEARCH orders USING INDEX orders_for_attention (tenant=? AND attention=? AND cause_fingerprint>? AND cause_fingerprint<?)",
     );
     const among = await planOf(ATTENTION_SQL.parkedAmong, TENANT, "a", "b", 10, "[]");
-    expect(among).toContain("SEARCH orders USING PRIMARY KEY (order_id=?)");
+    expect(among).toContain("SEARCH orders USING INDEX orders_for_attention (tenant=? AND attention=? AND cause_fingerprint>?");
     expect(among).not.toContain("SCAN orders");
   });
 

@@ -18,7 +18,10 @@ export const MAX_COUNTED = 10_000;
 /** Orders named as examples of what needs a person. */
 const EXAMPLES = 5;
 
-/** SQLite considers a partial index only when the statement implies its condition; `attention = …` implies `attention IS NOT NULL`. */
+/**
+ * SQLite considers a partial index only when the statement implies its condition; `attention = …` implies `attention IS NOT NULL`.
+ * It is named where the planner, which has no statistics, would rather read the table in its own order.
+ */
 export const ATTENTION_SQL = {
   groups: `
     SELECT cause_fingerprint, count(*) AS orders, min(placed_at) AS oldest, max(placed_at) AS newest,
@@ -41,10 +44,10 @@ export const ATTENTION_SQL = {
     LIMIT ?4`,
   /** Only parked orders have a cause fingerprint. For all others the index is therefore sorted by age. */
   oldest: `
-    SELECT order_id, placed_at, updated_at FROM orders
+    SELECT order_id, placed_at, updated_at FROM orders INDEXED BY orders_for_attention
     WHERE tenant = ?1 AND attention = ?2 AND cause_fingerprint IS NULL
     ORDER BY placed_at, order_id LIMIT ${EXAMPLES}`,
-  count: `SELECT count(*) AS orders FROM (SELECT 1 FROM orders WHERE tenant = ?1 AND attention = ?2 AND cause_fingerprint IS NULL LIMIT ${MAX_COUNTED})`,
+  count: `SELECT count(*) AS orders FROM (SELECT 1 FROM orders INDEXED BY orders_for_attention WHERE tenant = ?1 AND attention = ?2 AND cause_fingerprint IS NULL LIMIT ${MAX_COUNTED})`,
   deadLetters: `
     SELECT count(*) AS letters, min(received_at) AS oldest, max(received_at) AS newest
     FROM (SELECT received_at FROM dead_letters WHERE received_at >= ?1 LIMIT ${MAX_COUNTED})`,
