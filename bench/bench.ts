@@ -13,15 +13,15 @@ import { orderSource } from "./orders.ts";
 import { type Measured, summarize, toJson, toMarkdown } from "./report.ts";
 import { measureVersus } from "./versus.ts";
 
-const USAGE = `Measures Orderline against what a company would use instead, and counts what an order costs. Takes about eight minutes.
+const USAGE = `Measures Orderline against what a company would use instead, and counts what an order costs. Takes about nine minutes.
 
 Usage: npm run bench -- [flags]
 
   --only NAMES      only these, of versus, bursts and units; with commas between them
-  --orders N        orders of a flood                             (500)
+  --orders N        orders of a flood                             (400)
   --concurrency N   clients, each with one request under way      (32)
   --rounds N        bursts against the bare Worker                (9)
-  --floods N        floods of each server                         (3)
+  --floods N        floods of each server                         (2)
   --pace N          orders per second while units are counted     (10)
                     the slower, the fewer orders share a delivery, and the dearer each is
   --email           every customer has an address, and gets a mail
@@ -40,10 +40,10 @@ const Options = z.object({
     .default(Part.options.join(","))
     .transform((names) => names.split(","))
     .pipe(z.array(Part)),
-  orders: wholeNumber(1, 100_000).default(500),
+  orders: wholeNumber(1, 100_000).default(400),
   concurrency: wholeNumber(1, 256).default(32),
   rounds: wholeNumber(1, 100).default(9),
-  floods: wholeNumber(1, 20).default(3),
+  floods: wholeNumber(1, 20).default(2),
   pace: decimalNumber(0.1, 100).default(10),
   email: z.boolean().default(false),
   json: z.boolean().default(false),
