@@ -29,6 +29,25 @@ describe("The recent orders of a customer", () => {
     expect(recent.count("ada", "o1", 900, NORMAL)).toEqual({ recent: 1, isNew: false });
   });
 
+  it("leave out one that came a whole window before", () => {
+    const count = counting();
+    count("ada", "o1", 0);
+    count("ada", "o2", 1);
+    expect(count("ada", "o3", 1_000)).toBe(2);
+    expect(count("ada", "o4", 999)).toBe(2);
+  });
+
+  it("are forgotten once they have left the window, and the oldest beyond the most, however late one comes", () => {
+    const recent = new RecentOrders();
+    const isNew = (orderId: string, at: number) => recent.count("ada", orderId, at, NORMAL).isNew;
+    isNew("o1", 0);
+    isNew("o2", 500);
+    isNew("o3", 1_000);
+    expect([isNew("o1", 0), isNew("o2", 500)]).toEqual([true, false]);
+    for (let order = 0; order < MOST; order++) isNew(`p${order}`, 1_100 - order);
+    expect([isNew("p0", 1_100), isNew("p1", 1_099), isNew("o2", 500)]).toEqual([false, false, true]);
+  });
+
   it("of a robot stop growing", () => {
     const count = counting();
     let last = 0;
@@ -42,6 +61,26 @@ describe("The recent orders of a customer", () => {
     for (let customer = 0; customer < MAX_CUSTOMERS; customer++) count(`customer ${customer}`, `p${customer}`, 1);
     expect(count("ada", "o2", 2)).toBe(1);
     expect(count(`customer ${MAX_CUSTOMERS - 1}`, "p", 2)).toBe(2);
+  });
+
+  it("are kept of as many customers as there may be, and of one who has ordered again", () => {
+    const count = counting();
+    count("ada", "o1", 0);
+    for (let customer = 1; customer < MAX_CUSTOMERS; customer++) count(`customer ${customer}`, `p${customer}`, 1);
+    expect(count("ada", "o2", 2), "there is room for all").toBe(2);
+    count("one more", "q", 3);
+    expect(count("ada", "o3", 4), "somebody else ordered longer ago").toBe(3);
+  });
+
+  it("are all there when they are remembered, each of its own customer", () => {
+    const seen: SeenOrder[] = [
+      ["ada", "o2", 20],
+      ["bob", "o3", 15],
+      ["ada", "o1", 10],
+    ];
+    expect(counting(seen)("ada", "o4", 30)).toBe(3);
+    expect(counting(seen)("bob", "o4", 30)).toBe(2);
+    expect(counting(seen)("cyd", "o4", 30)).toBe(1);
   });
 
   it("count on from what was remembered, in whatever order it comes", () => {

@@ -118,6 +118,18 @@ describe("When whoever hinted goes on before its run has ended", () => {
     expect(world.state.status).toBe("confirmed");
   });
 
+  it("keeps the time of a retry that is far away, and no time when there is none", async () => {
+    const world = left();
+    const later = { outcome: "failed", failure: "transient", detail: "503", retryAfterMs: 5_000 } as const;
+    world.behaviour = ({ step }) => (step === "authorize" ? Promise.resolve(later) : "succeed");
+    await world.hint();
+    expect(world.alarmAt).toBeGreaterThanOrEqual(world.now + 5_000);
+    expect(world.alarmAt).toBe(world.state.steps.authorize?.retryAt);
+    const done = left();
+    await done.hint();
+    expect(done.alarmAt).toBe(done.now + 10_000);
+  });
+
   it("is parked when it can go no further", async () => {
     const world = left();
     world.behaviour = ({ step }) => (step === "route" ? "poison" : "succeed");
@@ -132,7 +144,9 @@ describe("When whoever hinted goes on before its run has ended", () => {
       return "succeed";
     };
     await world.hint();
-    expect(world.logged.map((line) => JSON.parse(line))).toContainEqual(expect.objectContaining({ event: "hint.failed" }));
+    expect(world.logged.map((line) => JSON.parse(line))).toContainEqual(
+      expect.objectContaining({ event: "hint.failed", error: expect.any(String) }),
+    );
     world.diskIsFull = false;
     world.behaviour = () => "succeed";
     await world.ringUntilQuiet();

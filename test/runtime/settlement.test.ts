@@ -46,6 +46,13 @@ describe("What changes an order", () => {
 });
 
 describe("An order that asks whether its projections have caught up", () => {
+  it("asks for its own row", async () => {
+    const world = await confirmedWorld();
+    await world.ring();
+    const { order, placedAt } = world.state;
+    expect(world.askedOf).toEqual({ tenant: order.tenant, placedAt, orderId: order.orderId });
+  });
+
   it("does not count as settled when it changed while they were asked", async () => {
     const world = await confirmedWorld();
     world.whileHistoryIsAsked = () => {

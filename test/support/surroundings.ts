@@ -4,7 +4,7 @@
  */
 
 import type { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
-import type { ProviderName, Step } from "../../src/contract/order.ts";
+import type { HistoryKey, ProviderName, Step } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
 import { type CalledAccount, type CallResult, portOf, type WaitingOrder } from "../../src/domain/breaker.ts";
 import type { Admission, ProviderAnswer, ProviderCall } from "../../src/domain/ports.ts";
@@ -43,6 +43,8 @@ export class Surroundings {
   historyVersion = 0;
   /** How often the history was asked. */
   historyReads = 0;
+  /** The order that the history was last asked about. */
+  askedOf: HistoryKey | null = null;
   /** What happens while the history is being asked. */
   whileHistoryIsAsked: () => void = () => {};
   /** Whether queues take what is sent and tell their backlog, and whether the history answers. */
@@ -91,8 +93,9 @@ export class Surroundings {
     },
     hint: async (hint) => this.#send(this.hints, hint),
     deadLetter: async (letter) => this.#send(this.deadLetters, letter),
-    historyVersion: async () => {
+    historyVersion: async (order) => {
       this.historyReads++;
+      this.askedOf = order;
       if (!this.historyWorks) throw new Error("D1 is down");
       const shown = this.historyVersion;
       this.whileHistoryIsAsked();
