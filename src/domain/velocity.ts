@@ -13,14 +13,17 @@ export const REMEMBERED_PER_NORMAL = 4;
 /** Those whose last order was the longest ago are forgotten beyond this. At some 10 KB for a robot, and 200 bytes for a person. */
 export const MAX_CUSTOMERS = 10_000;
 
+const NONE: readonly SeenOrder[] = [];
+
+const byTime = ([, , a]: SeenOrder, [, , b]: SeenOrder): number => a - b;
+
 export class RecentOrders {
   /** By customer, the one whose last order is the longest ago first; a customer's orders by their time. */
-  readonly #customers = new Map<string, SeenOrder[]>();
+  readonly #customers = new Map<string, readonly SeenOrder[]>();
 
   /** @param seen what was remembered, in any order */
-  constructor(seen: readonly SeenOrder[] = []) {
-    const byTime = seen.toSorted(([, , a], [, , b]) => a - b);
-    for (const order of byTime) this.#keep(order[0], [...(this.#customers.get(order[0]) ?? []), order]);
+  constructor(seen = NONE) {
+    for (const order of seen.toSorted(byTime)) this.#keep(order[0], [...this.#of(order[0]), order]);
   }
 
   /**
@@ -28,22 +31,24 @@ export class RecentOrders {
    * @returns how many orders of the customer there were in the window that ends with this one, itself included, and whether it was new
    */
   count(customer: string, orderId: string, at: number, { velocityMax, velocityWindowMs }: Velocity): { recent: number; isNew: boolean } {
-    const known = this.#customers.get(customer) ?? [];
+    const known = this.#of(customer);
     const seen = known.find(([, id]) => id === orderId);
-    if (!seen) {
-      const all = [...known, [customer, orderId, at] as const].sort(([, , a], [, , b]) => a - b);
-      const newest = all.at(-1)?.[2] ?? at;
-      this.#keep(customer, all.filter(([, , time]) => time > newest - velocityWindowMs).slice(-REMEMBERED_PER_NORMAL * velocityMax));
-    }
-    const end = seen?.[2] ?? at;
-    const recent = (this.#customers.get(customer) ?? []).filter(([, , time]) => time > end - velocityWindowMs && time <= end);
-    return { recent: recent.length, isNew: seen === undefined };
+    const all = seen ? known : [...known, [customer, orderId, at] as const].sort(byTime);
+    const upTo = (end: number) => all.filter(([, , time]) => time > end - velocityWindowMs && time <= end);
+    const most = REMEMBERED_PER_NORMAL * velocityMax;
+    if (!seen) this.#keep(customer, upTo(Math.max(...all.map(([, , time]) => time))).slice(-most));
+    return { recent: Math.min(upTo(seen?.[2] ?? at).length, most), isNew: !seen };
   }
 
-  #keep(customer: string, orders: SeenOrder[]): void {
+  #of(customer: string): readonly SeenOrder[] {
+    return this.#customers.get(customer) ?? NONE;
+  }
+
+  #keep(customer: string, orders: readonly SeenOrder[]): void {
     this.#customers.delete(customer);
     this.#customers.set(customer, orders);
-    const [oldest] = this.#customers.keys();
-    if (this.#customers.size > MAX_CUSTOMERS && oldest !== undefined) this.#customers.delete(oldest);
+    if (this.#customers.size <= MAX_CUSTOMERS) return;
+    const [longestAgo = ""] = this.#customers.keys();
+    this.#customers.delete(longestAgo);
   }
 }

@@ -44,7 +44,6 @@ export class Settlement {
 
   /** Publishes a little later, unless something else does so before. */
   publishSoon(): void {
-    this.#cancelSoon();
     this.#cancelSoon = this.#ports.clock.after(PUBLISH_SOON_MS, () => this.#ports.background(this.publish()));
   }
 

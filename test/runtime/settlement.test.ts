@@ -230,9 +230,10 @@ describe("A look from outside", () => {
     world.place(placedOrder());
     world.journal[0]?.events.splice(0, 9, { type: "OrderPlaced", order: placedOrder(), saga: 4_711 });
     world.kill();
+    const { process } = world;
     world.now = Number(world.alarmAt) - 500;
     world.alarmAt = null;
-    expect(world.process.poke(null, 1)).toBe("stuck");
+    expect(process.poke(null, 1)).toBe("stuck");
     expect(world.alarmAt).toBe(world.now + 1_000);
   });
 
