@@ -117,9 +117,9 @@ const QUEUES = [...Object.values(LANES).map(({ queue }) => queue), "orders-dead-
 export function drawFaults(seed: number, lastsMs: number): Faults {
   const draw = drawsFor(seed, "faults");
   const half = 0.5;
-  /** Off in every other seed; else between a thirtieth of `most` and `most`, small values being as likely as large ones. */
-  const rate = (most: number): number => {
-    const on = chance(draw, half);
+  /** Off in every other seed, or as `likely` says; else between a thirtieth of `most` and `most`, small values being as likely as large ones. */
+  const rate = (most: number, likely = half): number => {
+    const on = chance(draw, likely);
     const magnitude = 10 ** between(draw, -1.5, 0);
     return on ? Number((most * magnitude).toPrecision(3)) : 0;
   };
@@ -140,7 +140,7 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     evict: rate(0.5),
     deploys: drawTimes(draw, lastsMs, 3),
     writeThrows: rate(0.1),
-    writeRefused: rate(0.5),
+    writeRefused: rate(1, 0.7),
     writeLost: rate(0.1),
     writeUnanswered: rate(0.1),
     alarmDelayed: rate(0.5),
@@ -150,12 +150,12 @@ export function drawFaults(seed: number, lastsMs: number): Faults {
     skewMaxMs: chance(draw, half) ? 0 : Math.round(10 ** between(draw, 1, 4.5)),
     callFailsBefore: rate(0.5),
     callFailsAfter: rate(0.5),
-    effectLate: rate(0.9),
+    effectLate: rate(0.9, 0.7),
     effectLateMaxMs: Math.round(between(draw, 11 * SECOND, 10 * MINUTE)),
     answerLate: rate(0.3),
     neverAnswers: rate(0.2),
     callThrows: rate(0.1),
-    meddling: rate(1),
+    meddling: rate(1, 0.7),
     fencing: chance(draw, half),
     outages: [
       ...PROVIDERS.flatMap((what) => drawOutages(draw, what, lastsMs, 0.15, 60 * MINUTE)),
