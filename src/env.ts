@@ -3,7 +3,7 @@
  * `npm run types` holds it against that file. What an actor can be asked, and under which name it is found:
  * `actors/addresses.ts`.
  */
-import type { DeadLetter, OrderChanged } from "./contract/messages.ts";
+import type { DeadLetter, OrdersChanged } from "./contract/messages.ts";
 import type { LaneQueues } from "./messaging/lanes.ts";
 import type { ProviderBindings } from "./providers/index.ts";
 
@@ -24,7 +24,7 @@ export interface Env extends LaneQueues, ProviderBindings {
   readonly PROFILES: KVNamespace;
 
   readonly ORDERS_DEAD_LETTER: Queue<DeadLetter>;
-  readonly ORDER_EVENTS: Queue<OrderChanged>;
+  readonly ORDER_EVENTS: Queue<OrdersChanged>;
 
   /** Overrides of `contract/lanes.ts` as JSON. */
   readonly LANES?: string;

@@ -24,7 +24,7 @@ export const CommitNote = z.object({
 });
 export type CommitNote = z.infer<typeof CommitNote>;
 
-/** The notes of more commits would cost a second operation of the queue. An order that goes well has five. */
+/** At some 100 bytes each. An order that goes well has five. */
 export const MAX_COMMIT_NOTES = 200;
 
 /**
@@ -34,6 +34,10 @@ export const MAX_COMMIT_NOTES = 200;
  */
 export const OrderChanged = z.object({ order: OrderSummary, commits: z.array(CommitNote).max(MAX_COMMIT_NOTES) });
 export type OrderChanged = z.infer<typeof OrderChanged>;
+
+/** What one message of the order events carries: changes of one tenant's orders, as many as were made at about the same moment. */
+export const OrdersChanged = z.object({ changes: z.array(OrderChanged).min(1) });
+export type OrdersChanged = z.infer<typeof OrdersChanged>;
 
 /** An order that can go no further by itself, with its cause. The platform's own dead-lettering delivers a bare `Hint` without one. */
 export const DeadLetter = z.object({ orderId: OrderId, cause: Cause.optional() });

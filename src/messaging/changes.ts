@@ -2,19 +2,27 @@
  * Publishes the changes of orders to the projections. A change that cannot be sent is logged and dropped. Delivery is still at
  * least once: until the history shows an order's version, the order's alarm publishes it again.
  */
-import type { OrderChanged } from "../contract/messages.ts";
+import type { OrderChanged, OrdersChanged } from "../contract/messages.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { QUEUE_DEADLINE_MS } from "./lanes.ts";
 import { Outbox } from "./outbox.ts";
 
-const outbox = new Outbox<OrderChanged>();
+/** A queue bills a message by its 64 KB, and a change has one or two, so changes travel together. Who looks at a board does not notice the wait. */
+const GATHER_MS = 250;
 
-/** Publishes one change, batched with others of this isolate. Never rejects. */
-export const sendChange = (events: Queue<OrderChanged>, change: OrderChanged): Promise<void> =>
+/** Changes in a message, and notes of commits in it: together some 60 KB at most. */
+const MAX_CHANGES = 20;
+const MAX_NOTES = 300;
+
+const outbox = new Outbox<OrderChanged>(GATHER_MS);
+
+/** Publishes one change, together with others of this isolate. Never rejects. */
+export const sendChange = (events: Queue<OrdersChanged>, change: OrderChanged): Promise<void> =>
   outbox.add([change], async (changes) => {
     try {
-      await within(QUEUE_DEADLINE_MS, "publishing changes", () => events.sendBatch(changes.map((body) => ({ body }))));
+      const messages = packed(changes).map((body) => ({ body }));
+      await within(QUEUE_DEADLINE_MS, "publishing changes", () => events.sendBatch(messages));
     } catch (error) {
       for (const { order } of changes)
         log.error("order.publish_failed", {
@@ -26,3 +34,20 @@ export const sendChange = (events: Queue<OrderChanged>, change: OrderChanged): P
         });
     }
   });
+
+/** The changes as messages. Each is of one tenant, so that a message which has to come again is nobody else's. */
+export function packed(changes: readonly OrderChanged[]): OrdersChanged[] {
+  return [...Map.groupBy(changes, ({ order }) => order.tenant).values()].flatMap((own) => {
+    const messages: OrderChanged[][] = [];
+    let notes = Number.POSITIVE_INFINITY;
+    for (const change of own) {
+      notes += change.commits.length;
+      if (notes > MAX_NOTES || messages.at(-1)?.length === MAX_CHANGES) {
+        messages.push([]);
+        notes = change.commits.length;
+      }
+      messages.at(-1)?.push(change);
+    }
+    return messages.map((changes) => ({ changes }));
+  });
+}

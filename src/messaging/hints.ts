@@ -24,7 +24,10 @@ const BACKLOG_FRESH_MS = 10_000;
 /** Each lane's backlog, as the answer to this isolate's last send told it. It costs no request, and under load it is recent. */
 const backlogs = new Map<Priority, Backlog & { readonly at: number }>();
 
-const outboxes = new Map(Priority.options.map((lane) => [lane, new Outbox<MessageSendRequest<Hint>>()]));
+/** Too short for a person to notice, long enough to accept a few orders. */
+const GATHER_MS = 20;
+
+const outboxes = new Map(Priority.options.map((lane) => [lane, new Outbox<MessageSendRequest<Hint>>(GATHER_MS)]));
 
 /** Sends each hint to its lane, deferred under pressure as `delaySecondsOf` says. Never rejects. */
 export async function sendHints(bindings: HintBindings, hints: readonly Hint[]): Promise<void> {

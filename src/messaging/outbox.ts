@@ -10,26 +10,29 @@ import { now } from "../platform/ambient.ts";
 /** `Queue.sendBatch` takes at most 100 messages and 256 KB in all. Fifty leave five KB for each message. */
 const MAX_BATCH = 50;
 
-/** Sends of an isolate follow each other at this distance at least: too short for a person to notice, long enough to accept a few orders. */
-const GATHER_MS = 20;
-
 /** The gathering caller can end before it has sent, with its request or its actor. After this the next caller takes over. */
 const LOST_AFTER_MS = 2_000;
 
 export class Outbox<Message> {
+  readonly #gatherMs: number;
   #waiting: Message[] = [];
   #gatheringSince: number | null = null;
   #sentAt = Number.NEGATIVE_INFINITY;
 
+  /** @param gatherMs how far apart its sends are at least */
+  constructor(gatherMs: number) {
+    this.#gatherMs = gatherMs;
+  }
+
   /**
-   * Sends the messages: at once when nothing was sent for `GATHER_MS`, otherwise when that time is over, together with all that
+   * Sends the messages: at once when nothing was sent for `gatherMs`, otherwise when that time is over, together with all that
    * was added meanwhile.
    * @param sendBatch sends up to `MAX_BATCH` messages; only the gathering caller's is used, and only that caller awaits it
    */
   async add(messages: readonly Message[], sendBatch: (batch: readonly Message[]) => Promise<void>): Promise<void> {
     this.#waiting.push(...messages);
     if (this.#gatheringSince !== null && now() - this.#gatheringSince < LOST_AFTER_MS) return;
-    const waitMs = this.#sentAt + GATHER_MS - now();
+    const waitMs = this.#sentAt + this.#gatherMs - now();
     if (waitMs > 0) {
       this.#gatheringSince = now();
       await new Promise((resolve) => setTimeout(resolve, waitMs));

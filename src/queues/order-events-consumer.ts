@@ -1,10 +1,10 @@
 /**
  * Feeds the projections from the queue of order events. Delivery is at least once. A message is acknowledged when every
- * projection is durable for its order, and retried otherwise. Nothing is thrown, so one tenant's trouble does not make the
+ * projection is durable for all its orders, and retried otherwise. Nothing is thrown, so one tenant's trouble does not make the
  * platform deliver another's messages again.
  */
 import { counterActors } from "../actors/addresses.ts";
-import { OrderChanged } from "../contract/messages.ts";
+import { type OrderChanged, OrdersChanged } from "../contract/messages.ts";
 import type { Env } from "../env.ts";
 import { now } from "../platform/ambient.ts";
 import { excerpt, log } from "../platform/log.ts";
@@ -22,6 +22,9 @@ const OPERATIONS_PER_MESSAGE = 3;
 /** A further delivery is a further read. */
 const OPERATIONS_PER_RETRY = 1;
 
+/** A release that still runs during a deploy sends each change by itself. */
+const inOneForm = (body: unknown): unknown => (typeof body === "object" && body !== null && "order" in body ? { changes: [body] } : body);
+
 /** Handles one batch. Resolves when each of its messages is acknowledged or marked for retry. */
 export async function consumeOrderEvents(batch: MessageBatch<unknown>, env: Env): Promise<void> {
   const startedAt = now();
@@ -30,13 +33,15 @@ export async function consumeOrderEvents(batch: MessageBatch<unknown>, env: Env)
   const { readable, poison } = parseAll(batch.messages);
   const [, { durable, rowsWritten }] = await Promise.all([
     Promise.all([...poison].map(async ([message, cause]) => settle(message, await keepPoison(message, batch.queue, cause, env)))),
-    feed(projectionsOf(env, counterActors(env)), newestChanges([...readable.values()])),
+    feed(projectionsOf(env, counterActors(env)), newestChanges([...readable.values()].flat())),
   ]);
-  for (const [message, { order }] of readable) settle(message, durable.has(order.orderId));
-  if (durable.size > 0) {
-    const messages = [...readable.values()].filter(({ order }) => durable.has(order.orderId)).length;
-    log.info("events.projected", { messages, orders: durable.size, rowsWritten, durationMs: now() - startedAt });
+  let messages = 0;
+  for (const [message, changes] of readable) {
+    const done = changes.every(({ order }) => durable.has(order.orderId));
+    if (done) messages += 1;
+    settle(message, done);
   }
+  if (durable.size > 0) log.info("events.projected", { messages, orders: durable.size, rowsWritten, durationMs: now() - startedAt });
   meter.flush();
 }
 
@@ -49,11 +54,11 @@ function settler(meter: Meter) {
 }
 
 function parseAll(messages: readonly Message[]) {
-  const readable = new Map<Message, OrderChanged>();
+  const readable = new Map<Message, readonly OrderChanged[]>();
   const poison = new Map<Message, string>();
   for (const message of messages) {
-    const parsed = OrderChanged.safeParse(message.body);
-    if (parsed.success) readable.set(message, parsed.data);
+    const parsed = OrdersChanged.safeParse(inOneForm(message.body));
+    if (parsed.success) readable.set(message, parsed.data.changes);
     else poison.set(message, excerpt(parsed.error));
   }
   return { readable, poison };

@@ -8,7 +8,7 @@ import { orderIdOf } from "../../src/http/identity.ts";
 import { storeCommit, storedJournal } from "../support/journal.ts";
 import { placedOrder } from "../support/orders.ts";
 
-const MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS = 200;
+const MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS = 600;
 
 let count = 0;
 
@@ -40,7 +40,8 @@ describe("When an order is placed", () => {
         const flush = Promise.withResolvers<void>();
         const sync = vi.spyOn(Object.getPrototypeOf(storage), "sync").mockReturnValue(flush.promise);
         const send = vi.spyOn(env.ORDER_EVENTS, "sendBatch");
-        const sentOrders = () => send.mock.calls.flatMap(([batch]) => [...batch].map(({ body }) => body.order.orderId));
+        const sentOrders = () =>
+          send.mock.calls.flatMap(([batch]) => [...batch].flatMap(({ body }) => body.changes.map(({ order }) => order.orderId)));
         await actor.place(order);
         await expect.poll(() => sync.mock.calls.length).toBeGreaterThan(0);
         await new Promise((resolve) => setTimeout(resolve, MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS));

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { DeadLetter, Hint, OrderChanged } from "../../src/contract/messages.ts";
+import { DeadLetter, Hint, OrderChanged, OrdersChanged } from "../../src/contract/messages.ts";
 import { Cause, type OrderSummary } from "../../src/contract/order.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
 import { MAX_BODY_EXCERPT } from "../../src/projections/history/dead-letters.ts";
@@ -35,7 +35,12 @@ const QUEUES = [
     schema: DeadLetter,
     example: { orderId: NOBODY, cause: { class: "poison", step: "authorize", detail: "400" } },
   },
-  { queue: "order-events", consume: consumeOrderEvents, schema: OrderChanged, example: { order: summary({ tenant: "fuzz-events" }) } },
+  {
+    queue: "order-events",
+    consume: consumeOrderEvents,
+    schema: z.union([OrdersChanged, OrderChanged]),
+    example: { changes: [{ order: summary({ tenant: "fuzz-events" }), commits: [] }] },
+  },
 ] as const;
 
 const clear = () => env.HISTORY.exec("DELETE FROM dead_letters");
@@ -120,7 +125,7 @@ describe("An order event that can be read", () => {
           const tenant = `fuzz-event-${++count}`;
           const reader = await grant(tenant);
           const changed = { ...order, tenant, orderId: await orderIdOf(tenant, "event") };
-          expect(await deliver(consumeOrderEvents, "order-events", [{ body: { order: changed, commits: [] } }])).toEqual({
+          expect(await deliver(consumeOrderEvents, "order-events", [{ body: { changes: [{ order: changed, commits: [] }] } }])).toEqual({
             acked: ["m0"],
             retried: {},
           });

@@ -11,7 +11,7 @@ describe("An outbox", () => {
   };
 
   it("sends at once what comes alone", async () => {
-    const outbox = new Outbox<number>();
+    const outbox = new Outbox<number>(20);
     const { sent, send } = recording();
     await outbox.add([1, 2], send);
     vi.setSystemTime(Date.now() + 20);
@@ -20,7 +20,7 @@ describe("An outbox", () => {
   });
 
   it("sends together what comes within a moment after that, in the order it came", async () => {
-    const outbox = new Outbox<number>();
+    const outbox = new Outbox<number>(20);
     const { sent, send } = recording();
     await outbox.add([1], send);
     void outbox.add([2, 3], send);
@@ -31,7 +31,7 @@ describe("An outbox", () => {
   });
 
   it("gathers anew for whatever comes after that", async () => {
-    const outbox = new Outbox<number>();
+    const outbox = new Outbox<number>(20);
     const { sent, send } = recording();
     void outbox.add([1], send);
     await vi.runAllTimersAsync();
@@ -41,7 +41,7 @@ describe("An outbox", () => {
   });
 
   it("sends no more than a queue takes at once", async () => {
-    const outbox = new Outbox<number>();
+    const outbox = new Outbox<number>(20);
     const { sent, send } = recording();
     void outbox.add(
       Array.from({ length: 150 }, (_, index) => index),
@@ -57,7 +57,7 @@ describe("An outbox", () => {
   });
 
   it("goes on after a send that failed", async () => {
-    const outbox = new Outbox<number>();
+    const outbox = new Outbox<number>(20);
     const { sent, send } = recording();
     const failing = expect(outbox.add([1], () => Promise.reject(new Error("down")))).rejects.toThrow("down");
     await vi.runAllTimersAsync();
@@ -68,7 +68,7 @@ describe("An outbox", () => {
   });
 
   it("lets the next one take over from one that was gone before it sent", async () => {
-    const outbox = new Outbox<number>();
+    const outbox = new Outbox<number>(20);
     const { sent, send } = recording();
     await outbox.add([0], send);
     void outbox.add([1], send);
@@ -82,7 +82,7 @@ describe("An outbox", () => {
   });
 
   it("waits on for one that gathers, and lets another take over two seconds after it began", async () => {
-    const outbox = new Outbox<number>();
+    const outbox = new Outbox<number>(20);
     const { sent, send } = recording();
     const began = Date.now();
     await outbox.add([0], send);

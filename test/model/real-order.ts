@@ -186,7 +186,7 @@ function playedBy(around: RealSurroundings): void {
   vi.spyOn(Outbox.prototype, "add").mockImplementation(async (messages, send) => send(messages));
   const accepted = async () => ({ metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } });
   vi.spyOn(env.ORDER_EVENTS, "sendBatch").mockImplementation(async (batch) => {
-    for (const { body } of batch) await ports.publish(body);
+    for (const { body } of batch) for (const change of body.changes) await ports.publish(change);
     return accepted();
   });
   for (const lane of [env.ORDERS_EXPEDITED, env.ORDERS_STANDARD]) {

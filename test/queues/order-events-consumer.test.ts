@@ -8,7 +8,7 @@ import { orderIdOf, summary } from "../projections/history/summaries.ts";
 import { batchOf, historyOf, SENT_AT, type Sent } from "../support/batch.ts";
 import { T0 } from "../support/orders.ts";
 
-const changed = (order: OrderSummary): unknown => ({ order, commits: [] });
+const changed = (...orders: OrderSummary[]): unknown => ({ changes: orders.map((order) => ({ order, commits: [] })) });
 const one = summary({ orderId: orderIdOf(1) });
 const two = summary({ orderId: orderIdOf(2), tenant: "stuck" });
 
@@ -46,6 +46,20 @@ describe("The consumer of the order events", () => {
     expect([acked, retried]).toEqual([["m0", "m2"], { m1: 8 }]);
     expect(rows).toHaveLength(1);
     expect(info.mock.calls).toEqual([["events.projected", { messages: 2, orders: 1, rowsWritten: 1, durationMs: 60 }]]);
+  });
+
+  it("is done with a message of several orders when all of them are held", async () => {
+    vi.spyOn(log, "error").mockReturnValue();
+    const info = vi.spyOn(log, "info").mockReturnValue();
+    const third = summary({ orderId: orderIdOf(3) });
+    const { acked, retried } = await consumed([{ body: changed(one, two) }, { body: changed(one, third) }]);
+    expect([acked, retried]).toEqual([["m1"], { m0: 2 }]);
+    expect(info.mock.lastCall?.[1]).toMatchObject({ messages: 1, orders: 2 });
+  });
+
+  it("reads the messages of a release that sent each change by itself", async () => {
+    vi.spyOn(log, "info").mockReturnValue();
+    expect(await consumed([{ body: { order: one, commits: [] } }])).toMatchObject({ acked: ["m0"], retried: {} });
   });
 
   it("says nothing of a batch that came to nothing", async () => {

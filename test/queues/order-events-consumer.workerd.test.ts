@@ -13,7 +13,7 @@ import { shownVersion } from "../support/shown.ts";
 const deliver = (deliveries: readonly Delivery[], bindings: Env = env) =>
   deliverTo(consumeOrderEvents, "order-events", deliveries, bindings);
 
-const changed = (...orders: OrderSummary[]): Delivery[] => orders.map((order) => ({ body: { order, commits: [] } }));
+const changed = (...orders: OrderSummary[]): Delivery[] => orders.map((order) => ({ body: { changes: [{ order, commits: [] }] } }));
 
 const brokenHistory = {
   ...env,
