@@ -281,12 +281,14 @@ function withLateEffect(state: OrderState, step: Step, facts: StepFacts): OrderS
  * Whatever had failed is due again at once, with its retries renewed; what had succeeded stays done. A provider remembers its
  * answer to a key, so a request that was turned down for good needs another key. It gets one when no attempt under the old key
  * can have had its effect, or when a person has corrected the request. Otherwise the old key stands, or the effect could double.
+ * It stands, too, where no failure was journaled since the last renewal, because a call may have gone out since under its key.
  */
 function renewed(state: OrderState, at: number): OrderState {
   const steps = Object.fromEntries(
     Object.entries(state.steps).map(([name, step]) => {
       if (step.phase !== "failed") return [name, step];
-      const turnedDown = step.lastFailure !== null && isDefinite(step.lastFailure.failure) && (!step.maybeDone || state.corrected);
+      const failedFinally = step.failures > 0 && step.lastFailure !== null && isDefinite(step.lastFailure.failure);
+      const turnedDown = failedFinally && (!step.maybeDone || state.corrected);
       const key = turnedDown ? { keyGeneration: step.keyGeneration + 1, maybeDone: false } : {};
       return [name, { ...step, failures: 0, retryAt: at, ...key }];
     }),

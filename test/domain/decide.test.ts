@@ -266,6 +266,12 @@ describe("When a parked order is redriven", () => {
     });
   });
 
+  it("keeps the key that it got by an earlier redrive, as long as nobody has heard of what it asked under that", () => {
+    const parkedAgain: OrderEvent = { type: "OrderQuarantined", cause: { class: "provider_down", detail: "no answer" } };
+    const twice = stateAfter(...parked(turnedDown), [redriven], [parkedAgain], [correction], [redriven]);
+    expect(twice.steps.route).toMatchObject({ phase: "failed", keyGeneration: 2 });
+  });
+
   it("asks under another key once a person has corrected the request", () => {
     expect(stateAfter(...parked(failed("route", 1, T0), turnedDown), [correction], [redriven])).toMatchObject({
       order: { shipTo: { country: "FR" } },

@@ -48,6 +48,13 @@ export class Summary {
     ].join("\n");
   }
 
+  /** How far a run of `count` seeds is, in one line. */
+  progress(count: number, broken: number): string {
+    const secondsLeft = ((performance.now() - this.#startedAt) / 1_000 / this.#seeds) * (count - this.#seeds);
+    const left = Number.isFinite(secondsLeft) ? `, some ${Math.ceil(secondsLeft / 60)} min left` : "";
+    return `${this.#seeds} of ${count} seeds, ${broken} of them broken${left}`;
+  }
+
   text(): string {
     const seconds = (performance.now() - this.#startedAt) / 1_000;
     return [

@@ -32,6 +32,8 @@ const PROCESSES = 2;
 /** Broken seeds that are told of in full; the rest are only named. */
 const MAX_TOLD = 3;
 const DEFAULT_SEEDS = 100;
+/** How often a long run says how far it is. */
+const PROGRESS_INTERVAL_MS = 10_000;
 /** A bug that so many worlds do not show is one that the laws do not catch. */
 const MUTATION_SEEDS = 1_000;
 
@@ -66,6 +68,7 @@ interface Told {
 async function simulate(start: number, count: number, { each, coverage }: Told): Promise<number> {
   const summary = new Summary();
   const broken: SeedReport[] = [];
+  const progress = setInterval(() => console.error(summary.progress(count, broken.length)), PROGRESS_INTERVAL_MS);
   const shares = Array.from({ length: PROCESSES }, (_, share) => ({
     start: start + share,
     stride: PROCESSES,
@@ -81,7 +84,7 @@ async function simulate(start: number, count: number, { each, coverage }: Told):
         if (report.violations.length > 0) broken.push(report);
       }),
     ),
-  );
+  ).finally(() => clearInterval(progress));
   console.log(summary.text());
   if (coverage) console.log(`\n${summary.coverage()}`);
   broken.sort((a, b) => a.seed - b.seed);
