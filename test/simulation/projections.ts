@@ -28,6 +28,7 @@ export class Projections {
   readonly #shards = new Map<string, SimulatedShard>();
   readonly #counters: Projection;
   readonly #registry: readonly Projection[];
+  readonly #known = new WeakMap<object, OrderChanged>();
 
   constructor(context: Context, tenants: readonly string[]) {
     this.#context = context;
@@ -44,12 +45,19 @@ export class Projections {
 
   /** One delivery: a message is done when every projection has its order. */
   async consume(batch: MessageBatch<unknown>): Promise<void> {
-    const changes = new Map(batch.messages.map((message) => [message, OrderChanged.parse(message.body)]));
+    const changes = new Map(batch.messages.map((message) => [message, this.#read(message.body)]));
     const { durable } = await feed(this.#registry, newestChanges([...changes.values()]));
     for (const [message, { order }] of changes) {
       if (durable.has(order.orderId)) message.ack();
       else message.retry({ delaySeconds: backoffSeconds(message.attempts) });
     }
+  }
+
+  /** A message is parsed once, however often it is delivered. */
+  #read(body: unknown): OrderChanged {
+    const known = this.#known.get(body as object) ?? OrderChanged.parse(body);
+    this.#known.set(body as object, known);
+    return known;
   }
 
   /** Rejects when the database does not answer. */
