@@ -20,8 +20,10 @@ const MIN_PACED_ORDERS = 10;
 const LONE_PER_SECOND = 0.25;
 const LONE_ORDERS = 8;
 
-/** Every order looks after itself once within 30 s of being placed; then its last row is written. */
-const SETTLE_TIMEOUT_MS = 90_000;
+/** However full a lane is. */
+const CONFIRM_TIMEOUT_MS = 90_000;
+/** Every order looks after itself once, ten seconds after it was placed; then its last row is written. */
+const SETTLE_MS = 12_000;
 const WATCH_INTERVAL_MS = 250;
 
 /** Lines of the last orders are still on their way when the last alarm has been seen. */
@@ -59,20 +61,20 @@ export async function countUnits(
 /** Reads nothing but what the server prints, because a question to it would be counted, too. */
 async function countUntilSettled(server: Server, orders: number, submit: () => Promise<Load>): Promise<Count> {
   const lines: string[] = [];
-  const settled = new Set<unknown>();
+  const confirmed = new Set<unknown>();
   const unsubscribe = server.onLine((line) => {
     lines.push(line);
     const { event, status, orderId } = eventOf(line) ?? {};
-    if (event === "order.alarm" && status === "confirmed") settled.add(orderId);
+    if (event === "order.advanced" && status === "confirmed") confirmed.add(orderId);
   });
   const cpuBefore = cpuMsOf(server);
   accepted(await submit());
-  const deadline = performance.now() + SETTLE_TIMEOUT_MS;
-  while (settled.size < orders) {
-    if (performance.now() > deadline) throw new Error(`${orders - settled.size} of ${orders} orders did not settle in time`);
+  const deadline = performance.now() + CONFIRM_TIMEOUT_MS;
+  while (confirmed.size < orders) {
+    if (performance.now() > deadline) throw new Error(`${orders - confirmed.size} of ${orders} orders were not confirmed in time`);
     await sleep(WATCH_INTERVAL_MS);
   }
-  await sleep(TAIL_MS);
+  await sleep(SETTLE_MS + TAIL_MS);
   unsubscribe();
   const cpuAfter = cpuMsOf(server);
   return {

@@ -12,7 +12,7 @@ export const LOG_EVENTS = {
   "order.advanced": "a run of the saga ended: every step with outcome and duration, waitedMs, durationMs, what woke it (`by`)",
   "step.attempt": "an attempt that did not succeed: step, attempt, outcome, failure, detail, durationMs",
   "order.changed": "a command was carried out",
-  "order.alarm": "the order looked after itself: from which status, next look in nextInMs",
+  "order.alarm": "the order looked after itself and had something to do: from which status, next look in nextInMs",
   "order.late_answer": "a provider answered after its attempt had been given up; error when the answer could not be journaled",
   "order.parked": "an order went into quarantine: step, cause, detail",
   "order.unsettled": "the history does not show the order's version yet; it was published again",

@@ -37,7 +37,7 @@ export type Plan =
   | { readonly kind: "idle" };
 
 /** The saga moves only in these; in the others the order waits for a person, a stage, or nothing at all. */
-const isMoving = (state: OrderState): boolean =>
+export const isMoving = (state: Pick<OrderState, "status">): boolean =>
   state.status === "accepted" || state.status === "processing" || state.status === "cancelling";
 
 /**

@@ -28,6 +28,7 @@ export class Meter {
   }
 
   add(units: Partial<Units>): void {
+    if (!this.#enabled) return;
     for (const [unit, count] of Object.entries(units) as [keyof Units, number][]) {
       this.#units[unit] = (this.#units[unit] ?? 0) + count;
     }
@@ -35,6 +36,7 @@ export class Meter {
 
   /** Counts and logs one billed request of an actor, with the units that `work` adds until it settles. */
   request<Result>(work: () => Result): Result {
+    if (!this.#enabled) return work();
     this.add({ requests: 1 });
     let result: Result;
     try {
@@ -50,7 +52,8 @@ export class Meter {
 
   /** Logs what was counted since the last call. */
   flush(): void {
-    if (this.#enabled) log.info("units", { source: this.#source, ...this.#units });
+    if (!this.#enabled) return;
+    log.info("units", { source: this.#source, ...this.#units });
     this.#units = {};
   }
 }

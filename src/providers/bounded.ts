@@ -1,26 +1,28 @@
 /**
- * Gives every adapter the two promises of a port: it answers within its deadline, and it never throws. A call without an
- * answer in time counts as `unknown`, because it may still take effect. Its work sees the aborted signal and should stop.
+ * Gives every adapter the two promises of a port: it answers by the time that its caller stops listening, and it never throws. A
+ * call without an answer by then counts as `unknown`, because it may still take effect. Its work sees the aborted signal and
+ * should stop.
  */
 
-import type { Provider } from "../domain/ports.ts";
-import { DeadlineExceeded, within } from "../platform/deadline.ts";
+import type { Provider, ProviderAnswer, ProviderCall } from "../domain/ports.ts";
+import { abortedAfter, DeadlineExceeded, untilAborted } from "../platform/deadline.ts";
 import { failed, kindOf } from "./answers.ts";
 
-/**
- * Longer than `CALL_TIMEOUT_MS`, after which the order gives the attempt up and goes on. The order still listens, because a
- * late answer tells what the call did and whether it has to be undone.
- */
-const ANSWER_TIMEOUT_MS = 60_000;
+const WHAT = "the call";
 
-/** @param timeoutMs the deadline of one call; the caller's own signal may abort it earlier */
-export function bounded(provider: Provider, timeoutMs = ANSWER_TIMEOUT_MS): Provider {
+/** @param timeoutMs a deadline of the call's own; without one it has the time that its caller gives it */
+export function bounded(provider: Provider, timeoutMs?: number): Provider {
   return async (call) => {
     try {
-      return await within(timeoutMs, "the call", (signal) => provider({ ...call, signal }), call.signal);
+      return await begun(provider, call, timeoutMs);
     } catch (error) {
       if (error instanceof DeadlineExceeded) return failed("unknown", error.message);
       return failed("unknown", `the call broke off: ${kindOf(error)}`, { said: error });
     }
   };
+}
+
+function begun(provider: Provider, call: ProviderCall, timeoutMs: number | undefined): Promise<ProviderAnswer> {
+  if (timeoutMs === undefined) return untilAborted(call.signal, WHAT, () => provider(call));
+  return abortedAfter(timeoutMs, WHAT, (signal) => provider({ ...call, signal }), call.signal);
 }

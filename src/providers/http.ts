@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { PlacedOrder } from "../contract/events.ts";
 import { type LedgerReader, OPERATIONS, type Provider, type ProviderAnswer, type ProviderCall } from "../domain/ports.ts";
 import { now as clock, uuid } from "../platform/ambient.ts";
-import { within } from "../platform/deadline.ts";
+import { abortedAfter } from "../platform/deadline.ts";
 import { codeIn, failed, kindOf, refused, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
 import { type LedgerRequest, ProviderDone, ProviderLedger, ProviderRefusal, requestOf } from "./protocol.ts";
@@ -67,7 +67,7 @@ export function httpLedgerReader({
   const base = url.replace(/\/+$/, "");
   return async ({ order }) => {
     try {
-      return await within(timeoutMs, "reading a ledger", async (signal) => {
+      return await abortedAfter(timeoutMs, "reading a ledger", async (signal) => {
         const response = await send(ledgerRequest(base, token, order, signal));
         if (NO_LEDGER.has(response.status)) return { outcome: "unsupported" };
         const ledger = ProviderLedger.safeParse(json(await bodyOf(response)));
@@ -159,6 +159,7 @@ function readDone(body: string | null, said: string): ProviderAnswer {
 /** @returns the body as text, or null when it is longer than `MAX_ANSWER_BYTES` */
 async function bodyOf(response: Response): Promise<string | null> {
   if (response.body === null) return "";
+  if (isSurelyShort(response.headers)) return response.text();
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
@@ -168,6 +169,12 @@ async function bodyOf(response: Response): Promise<string | null> {
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
+}
+
+/** A body of a known length need not be read piece by piece. A compressed one may be longer than it says. */
+function isSurelyShort(headers: Headers): boolean {
+  const length = headers.get("content-length");
+  return length !== null && Number(length) <= MAX_ANSWER_BYTES && headers.get("content-encoding") === null;
 }
 
 /** Undefined when the body is no JSON. Each schema that parses the result decides what that means. */

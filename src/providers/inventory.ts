@@ -7,7 +7,7 @@
 import pMap from "p-map";
 import { type Item, itemsOf, type Reservation, type StockAnswer, type StockRefusal } from "../domain/inventory.ts";
 import type { LedgerEntry, LedgerReader, Provider, ProviderAnswer, ProviderCall } from "../domain/ports.ts";
-import { within } from "../platform/deadline.ts";
+import { abortedAfter } from "../platform/deadline.ts";
 import { failed, kindOf, refused, succeeded } from "./answers.ts";
 import { bounded } from "./bounded.ts";
 
@@ -84,7 +84,7 @@ export function inventoryLedgerReader(stockOf: StockOf<SkuRecord>): LedgerReader
     };
     const read = (signal: AbortSignal) => pMap(concerned(asked), entries, { concurrency: MAX_CONCURRENT_SKUS, signal });
     try {
-      const effects = await within(LEDGER_DEADLINE_MS, "reading the stock's ledger", read);
+      const effects = await abortedAfter(LEDGER_DEADLINE_MS, "reading the stock's ledger", read);
       return { outcome: "read", effects: effects.flat() };
     } catch (error) {
       return { outcome: "unanswered", detail: kindOf(error) };

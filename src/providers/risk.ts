@@ -40,7 +40,7 @@ export function riskProvider(velocityOf: VelocityOf, { risk, now = clock }: Risk
 
 async function recentOrders(
   velocityOf: VelocityOf,
-  { order, step, signal }: ProviderCall,
+  { order, step }: ProviderCall,
   at: number,
   { velocityMax, velocityWindowMs }: Normal,
 ): Promise<number> {
@@ -48,7 +48,7 @@ async function recentOrders(
   if (id === undefined) return 0;
   try {
     const record = () => velocityOf(order.tenant, id).record(id, order.orderId, at, { velocityMax, velocityWindowMs });
-    return await within(VELOCITY_TIMEOUT_MS, "counting recent orders", record, signal);
+    return await within(VELOCITY_TIMEOUT_MS, "counting recent orders", record);
   } catch (error) {
     log.warn("risk.velocity_unknown", { orderId: order.orderId, step, detail: kindOf(error) });
     return 0;

@@ -18,7 +18,7 @@ import {
   type Terms,
 } from "../domain/decide.ts";
 import type { OrderState } from "../domain/order.ts";
-import { ageingDeadlineOf, plan, RUN_GRACE_MS } from "../domain/progress.ts";
+import { ageingDeadlineOf, isMoving, plan, RUN_GRACE_MS } from "../domain/progress.ts";
 import { excerpt } from "../platform/log.ts";
 import { OrderRecord } from "./order-record.ts";
 import type { OrderPorts } from "./ports.ts";
@@ -182,8 +182,10 @@ export class OrderRunner {
     this.#publish();
     await this.#settlement.settle();
     this.#record.arm();
-    const { armedAt } = this.#record;
-    this.#record.log("info", "order.alarm", { from: before.status, nextInMs: armedAt === null ? null : armedAt - now });
+    const { armedAt, state } = this.#record;
+    // Every order that goes well looks after itself once and finds nothing to do.
+    if (state.version === before.version && !isMoving(state)) return;
+    this.#record.log("info", "order.alarm", { from: before.status, nextInMs: armedAt && armedAt - now });
   }
 
   /** A run without a hint. Nobody else comes back for its retries, so the alarm keeps their time itself, and parks what can go no further. */

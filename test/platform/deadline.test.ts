@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { DeadlineExceeded, within } from "../../src/platform/deadline.ts";
+import { abortedAfter, DeadlineExceeded, untilAborted, within } from "../../src/platform/deadline.ts";
 
 const never = () => new Promise<never>(() => {});
 
@@ -21,9 +21,38 @@ describe("Work with a deadline", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("ends at the deadline, and says what took so long", async () => {
+    const refused = expect(within(1_000, "counting", never)).rejects.toThrow(new DeadlineExceeded("counting took longer than 1000 ms"));
+    await vi.advanceTimersByTimeAsync(1_000);
+    await refused;
+  });
+
+  it("waits for a promise that is callable, as those of the platform's RPC are", async () => {
+    const answer = Promise.resolve(3);
+    // biome-ignore lint/suspicious/noThenProperty: this is what such a promise looks like.
+    const callable = Object.assign(() => {}, { then: answer.then.bind(answer) }) as unknown as Promise<number>;
+    await expect(within(1_000, "counting", () => callable)).resolves.toBe(3);
+  });
+});
+
+describe("Work with a deadline that heeds a signal", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("answers what the work answers, and leaves no timer and nobody listening behind", async () => {
+    const caller = new AbortController();
+    const listeners = { added: vi.spyOn(caller.signal, "addEventListener"), removed: vi.spyOn(caller.signal, "removeEventListener") };
+    await expect(untilAborted(caller.signal, "counting", async () => 3)).resolves.toBe(3);
+    expect(listeners.removed.mock.calls.map(([, listener]) => listener)).toEqual(
+      listeners.added.mock.calls.map(([, listener]) => listener),
+    );
+    await expect(abortedAfter(1_000, "counting", async () => 3, caller.signal)).resolves.toBe(3);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it("ends at the deadline, says what took so long, and aborts the signal of the work", async () => {
     const seen: AbortSignal[] = [];
-    const ended = within(1_000, "counting", (signal) => {
+    const ended = abortedAfter(1_000, "counting", (signal) => {
       seen.push(signal);
       return never();
     });
@@ -37,19 +66,12 @@ describe("Work with a deadline", () => {
 
   it("ends when the caller gives up, and does not begin when that was before", async () => {
     const caller = new AbortController();
-    const refused = expect(within(1_000, "counting", never, caller.signal)).rejects.toThrow("counting was given up");
+    const refused = expect(abortedAfter(1_000, "counting", never, caller.signal)).rejects.toThrow("counting was given up");
     caller.abort();
     await refused;
     const work = vi.fn(never);
-    await expect(within(1_000, "counting", work, caller.signal)).rejects.toThrow(DeadlineExceeded);
+    await expect(abortedAfter(1_000, "counting", work, caller.signal)).rejects.toThrow(DeadlineExceeded);
     expect(work).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(0);
-  });
-
-  it("waits for a promise that is callable, as those of the platform's RPC are", async () => {
-    const answer = Promise.resolve(3);
-    // biome-ignore lint/suspicious/noThenProperty: this is what such a promise looks like.
-    const callable = Object.assign(() => {}, { then: answer.then.bind(answer) }) as unknown as Promise<number>;
-    await expect(within(1_000, "counting", () => callable)).resolves.toBe(3);
   });
 });

@@ -103,21 +103,28 @@ describe("The log of an order", () => {
     ]);
   });
 
-  it("tells of an alarm: where it found the order, and when it looks again", async () => {
+  it("tells of an alarm that moved the order: where it found it, and when it looks again", async () => {
+    const world = placed();
+    await world.ring();
+    const nextInMs = Number(world.alarmAt) - world.now;
+    expect(lines(world).at(-1)).toMatchObject({ level: "info", event: "order.alarm", from: "accepted", status: "confirmed", nextInMs });
+  });
+
+  it("tells of an alarm that could not move an order which is to move", async () => {
+    const world = placed();
+    world.admit = () => ({ admitted: false, since: 1, recheckAt: world.now + 60 * SECOND });
+    await world.ring();
+    lines(world);
+    await world.ring();
+    expect(lines(world)).toMatchObject([{ event: "order.alarm", from: "processing", status: "processing" }]);
+  });
+
+  it("says nothing of an alarm that found nothing to do", async () => {
     const world = placed();
     await world.hint();
     lines(world);
     await world.ring();
-    expect(lines(world)).toMatchObject([
-      { level: "info", event: "order.alarm", from: "confirmed", status: "confirmed", nextInMs: Number(world.alarmAt) - world.now },
-    ]);
-  });
-
-  it("tells of an alarm after which none is armed", async () => {
-    const world = placed();
-    world.process.quarantine({ class: "bug", detail: "undeliverable" });
-    await world.ring();
-    expect(lines(world).at(-1)).toMatchObject({ event: "order.alarm", from: "quarantined", nextInMs: null });
+    expect(lines(world)).toEqual([]);
   });
 
   it("tells of an order that still waits in its lane, and for how long the lane has done so", async () => {
