@@ -9,6 +9,7 @@ import { z } from "zod";
 import { decimalNumber, wholeNumber, withFlags } from "../scripts/flags.ts";
 import { measureBursts } from "./bursts.ts";
 import { countUnits } from "./count.ts";
+import { profileFlood } from "./hot.ts";
 import { orderSource } from "./orders.ts";
 import { type Measured, summarize, toJson, toMarkdown } from "./report.ts";
 import { measureVersus } from "./versus.ts";
@@ -24,6 +25,7 @@ Usage: npm run bench -- [flags]
   --floods N        floods of each server                         (2)
   --pace N          orders per second while units are counted     (10)
                     the slower, the fewer orders share a delivery, and the dearer each is
+  --profile         take a CPU profile of the Worker in a flood instead, for Chrome, and print where the time goes
   --email           every customer has an address, and gets a mail
   --json            print the result as one line of JSON
   --check           exit with 1 when a bar is missed
@@ -45,6 +47,7 @@ const Options = z.object({
   rounds: wholeNumber(1, 100).default(9),
   floods: wholeNumber(1, 20).default(2),
   pace: decimalNumber(0.1, 100).default(10),
+  profile: z.boolean().default(false),
   email: z.boolean().default(false),
   json: z.boolean().default(false),
   check: z.boolean().default(false),
@@ -59,6 +62,10 @@ process.exit(await withFlags(process.argv.slice(2), Options, USAGE, main));
 /** @returns the exit code */
 async function main(options: Options): Promise<number> {
   try {
+    if (options.profile) {
+      console.log(await profileFlood(options, orderSource(options), ownDirectory(), say));
+      return 0;
+    }
     const measured = await measure(options);
     console.log(options.json ? toJson(measured) : toMarkdown(measured));
     return options.check && summarize(measured).missed.length > 0 ? 1 : 0;
@@ -69,8 +76,7 @@ async function main(options: Options): Promise<number> {
 }
 
 async function measure({ only, orders, concurrency, rounds, floods, pace, email }: Options): Promise<Measured> {
-  const directory = mkdtempSync(join(tmpdir(), "orderline-bench-"));
-  process.on("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  const directory = ownDirectory();
   const take = orderSource({ email });
   const asked = (part: Part) => only.includes(part);
   const versus = asked("versus") ? await measureVersus({ orders, concurrency, floods }, take, directory, say) : null;
@@ -80,6 +86,13 @@ async function measure({ only, orders, concurrency, rounds, floods, pace, email 
     : { paced: null, loaded: null, lone: null };
   const machine = `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown CPU"}, Node ${process.versions.node}, ${process.platform}`;
   return { machine, settings: { orders, concurrency, rounds, pace, email }, versus, bursts, ...counted };
+}
+
+/** Deleted when this process ends. */
+function ownDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "orderline-bench-"));
+  process.on("exit", () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+  return directory;
 }
 
 /** Progress goes where it does not spoil the result. */

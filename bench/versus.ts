@@ -15,7 +15,7 @@ import type { Run, Versus } from "./report.ts";
 import { alone, cpuMsOf, hasReloaded, startPeer, untilQuiet } from "./server.ts";
 import { type Contestant, orderline, peer } from "./targets.ts";
 
-const FAST_MS = 2;
+export const FAST_MS = 2;
 const SLOW_MS = 100;
 
 /** Of light load, for which one turn is some hundred orders, and of floods, of which each server's first is its warm-up. */
@@ -40,7 +40,7 @@ const WATCH_INTERVAL_MS = 250;
 const CONFIRM_TIMEOUT_MS = 120_000;
 
 /** Orderline's orders look after themselves once, ten seconds after they were placed: that is part of what they cost. */
-const SETTLE_MS = 12_000;
+export const SETTLE_MS = 12_000;
 
 export interface Plan {
   /** Of one flood. */
@@ -107,9 +107,9 @@ export async function measureVersus(
 }
 
 /** Orderline's own stock stays on. */
-const FAST_PORTS = ["PAYMENT", "FULFILMENT", "NOTIFICATION"] as const;
+export const FAST_PORTS = ["PAYMENT", "FULFILMENT", "NOTIFICATION"] as const;
 
-const portsAt = (url: string, ports: readonly string[]) =>
+export const portsAt = (url: string, ports: readonly string[]) =>
   Object.fromEntries(ports.map((port) => [`${port}_URL`, `${url}/${port.toLowerCase()}`]));
 
 /** Starts the servers one after the other, and stops each when it is up. */

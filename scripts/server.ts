@@ -38,6 +38,8 @@ interface Place {
   /** A store to go on with; otherwise a fresh one. */
   readonly persistTo?: string;
   readonly port?: number;
+  /** Of the DevTools protocol; otherwise a free one that nobody is told. */
+  readonly inspectorPort?: number;
   /** The project that is served; a copy of it may have been changed. */
   readonly root?: string;
 }
@@ -64,8 +66,9 @@ export const startServer = ({ vars = {}, ...place }: ServerOptions = {}): Promis
  * @param readyPath what answers with 200 once it serves
  */
 export async function launch([program = "", ...args]: readonly string[], readyPath: string, place: Place = {}): Promise<Server> {
-  const { port = await freePort(), persistTo = mkdtempSync(join(tmpdir(), "orderline-")), root = ROOT } = place;
-  const child = spawn(program, [...args, "--port", String(port), "--inspector-port", "0", "--persist-to", persistTo], {
+  const { port = await freePort(), inspectorPort = 0, persistTo = mkdtempSync(join(tmpdir(), "orderline-")), root = ROOT } = place;
+  const ports = ["--port", String(port), "--inspector-port", String(inspectorPort)];
+  const child = spawn(program, [...args, ...ports, "--persist-to", persistTo], {
     cwd: root,
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
