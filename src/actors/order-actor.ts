@@ -20,7 +20,7 @@ import { backlogOf, QUEUE_DEADLINE_MS } from "../messaging/lanes.ts";
 import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { type LogFields, log } from "../platform/log.ts";
-import { historyVersion } from "../projections/history/queries.ts";
+import { historyVersion } from "../projections/history/versions.ts";
 import { providersFrom } from "../providers/index.ts";
 import { type AdvanceResult, type CommandResult, OrderRunner, type Poked } from "../runtime/order-runner.ts";
 import type { OrderPorts } from "../runtime/ports.ts";

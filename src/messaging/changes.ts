@@ -5,8 +5,8 @@
 import type { OrderChanged, OrdersChanged } from "../contract/messages.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
+import { Outbox } from "../platform/outbox.ts";
 import { QUEUE_DEADLINE_MS } from "./lanes.ts";
-import { Outbox } from "./outbox.ts";
 
 /** A queue bills a message by its 64 KB, and a change has one or two, so changes travel together. Who looks at a board does not notice the wait. */
 const GATHER_MS = 250;

@@ -9,8 +9,8 @@ import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
+import { Outbox } from "../platform/outbox.ts";
 import { backlogFrom, type LaneQueues, laneQueue, QUEUE_DEADLINE_MS } from "./lanes.ts";
-import { Outbox } from "./outbox.ts";
 
 /** What the sender needs of the deployment: the lanes' queues, and the variables that set the lanes and the meter. */
 export interface HintBindings extends LaneQueues {

@@ -5,7 +5,7 @@ import type { RedriveOrders } from "../../src/actors/addresses.ts";
 import { KEEP_MS, type RedriveActor } from "../../src/actors/redrive-actor.ts";
 import type { Hint } from "../../src/contract/messages.ts";
 import type { RedriveJobView } from "../../src/contract/quarantine.ts";
-import { Outbox } from "../../src/messaging/outbox.ts";
+import { Outbox } from "../../src/platform/outbox.ts";
 import { OUTAGE, parkOrder, placeOrder, stateOf, stubOf } from "../support/http.ts";
 
 const TENANT = "redrive-actor";
