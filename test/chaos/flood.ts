@@ -3,11 +3,24 @@
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { z } from "zod";
-import { table } from "../../scripts/figures.ts";
 import { wholeNumber } from "../../scripts/flags.ts";
-import { runCommand } from "./command.ts";
-import { type FloodResult, type Phase, runFlood } from "./flood-run.ts";
-import { sparkline } from "./waits.ts";
+import { runCommand, type Surroundings } from "./command.ts";
+import { type Cell, describe, describeMatrix, figuresOf, missedBars } from "./flood-report.ts";
+import { type FloodPlan, runFlood } from "./flood-run.ts";
+
+/** What a card processor or a warehouse may take. */
+const MATRIX_LATENCIES_MS = [20, 50, 250, 500];
+
+/** A flood that flows in for so long takes ten times as long to drain, in each of the runs. */
+const MATRIX_FLOOD_SECONDS = 4;
+const MATRIX_BASELINE_SECONDS = 30;
+
+/** A folder in memory, on every Linux. */
+const MEMORY = "/dev/shm";
+
+/** In seconds. */
+const TIMEOUT_SECONDS = 420;
+const MATRIX_TIMEOUT_SECONDS = 1_800;
 
 const USAGE = `Floods the standard lane of the real server while expedited orders arrive steadily, and compares their waiting times.
 
@@ -19,108 +32,65 @@ Usage: npm run flood -- [flags]
   --multiple N       flood by how many times the drain rate     (10)
   --flood SECONDS    how long the flood flows in                (8)
   --probe N          orders to measure the drain rate with      (300)
-  --timeout SECONDS  give up after this                         (420)
+  --timeout SECONDS  give up after this                         (${TIMEOUT_SECONDS}, of a matrix ${MATRIX_TIMEOUT_SECONDS})
   --store DIR        where the server's store is made           (/dev/shm if there is one)
+  --matrix           shorter runs with providers of ${MATRIX_LATENCIES_MS.join(", ")} ms, in memory and on disk, in one table
   --log PATH         keep the server's log there                (nowhere)
   --json             print the result as one line of JSON
   --help             print this
 
 Exit code: 0 when every bar is reached, 1 when not, 2 for flags that make no sense.`;
 
-/** A folder in memory, on every Linux. */
-const MEMORY = "/dev/shm";
-
 const Flags = z.object({
   latency: wholeNumber(0, 5_000).default(500),
   expedited: wholeNumber(1, 100).default(2),
-  baseline: wholeNumber(5, 600).default(60),
+  baseline: wholeNumber(5, 600).optional(),
   multiple: wholeNumber(1, 100).default(10),
-  flood: wholeNumber(1, 120).default(8),
+  flood: wholeNumber(1, 120).optional(),
   probe: wholeNumber(50, 2_000).default(300),
-  timeout: wholeNumber(30, 3_600).default(420),
+  timeout: wholeNumber(30, 3_600).optional(),
   store: z.string().default(() => (existsSync(MEMORY) ? MEMORY : tmpdir())),
+  matrix: z.boolean().default(false),
   log: z.string().optional(),
   json: z.boolean().default(false),
 });
 
-/** p95 of the expedited orders' wait under the flood, by that without. */
-const MOST_RATIO = 1.25;
-
-/** The flood is to be what it says, give or take what the last batch was late. */
-const LEAST_SHARE_OF_MULTIPLE = 0.9;
-
-const PLOT_WIDTH = 72;
-
-process.exitCode = await runCommand(USAGE, Flags, async (flags, surroundings) => {
-  const {
-    latency: latencyMs,
-    expedited: expeditedPerSecond,
-    baseline: baselineSeconds,
-    multiple,
-    flood: floodSeconds,
-    probe: probeOrders,
-  } = flags;
-  const plan = { latencyMs, expeditedPerSecond, baselineSeconds, multiple, floodSeconds, probeOrders };
-  const result = await runFlood(plan, { ...surroundings, logFile: flags.log, storeIn: flags.store });
-  const missed = missedBars(result);
-  const { waits: _, ...figures } = result;
-  return { text: flags.json ? JSON.stringify({ ...figures, missed }) : describe(result, missed), passed: missed.length === 0 };
+/** The settings of one run by the flags; the matrix takes them, too, but for what it varies. */
+const planOf = ({ latency, expedited, baseline = 60, multiple, flood = 8, probe }: z.output<typeof Flags>): FloodPlan => ({
+  latencyMs: latency,
+  expeditedPerSecond: expedited,
+  baselineSeconds: baseline,
+  multiple,
+  floodSeconds: flood,
+  probeOrders: probe,
 });
 
-function missedBars({ ratio, flood, plan, lost, dropped, bugs }: FloodResult): string[] {
-  return [
-    ...(ratio !== null && ratio <= MOST_RATIO
-      ? []
-      : [`expedited p95 is ${ratio?.toFixed(2) ?? "not"} times that without a flood, the bar is ${MOST_RATIO}`]),
-    ...(flood.multiple >= plan.multiple * LEAST_SHARE_OF_MULTIPLE
-      ? []
-      : [`the flood was only ${flood.multiple.toFixed(1)} times the drain rate`]),
-    ...(lost.length === 0 ? [] : [`${lost.length} accepted orders are lost: ${lost.slice(0, 5).join(", ")}`]),
-    ...(dropped.length === 0 ? [] : [`${dropped.length} accepted orders came to no end: ${dropped.slice(0, 5).join(", ")}`]),
-    ...(bugs.length === 0 ? [] : [`${bugs.length} answers of 500: ${bugs[0]}`]),
-  ];
+process.exitCode = await runCommand(
+  USAGE,
+  Flags,
+  (flags, surroundings) => (flags.matrix ? runMatrix(flags, surroundings) : runOnce(flags, surroundings)),
+  ({ timeout, matrix }) => timeout ?? (matrix ? MATRIX_TIMEOUT_SECONDS : TIMEOUT_SECONDS),
+);
+
+async function runOnce(flags: z.output<typeof Flags>, surroundings: Surroundings) {
+  const result = await runFlood(planOf(flags), { ...surroundings, logFile: flags.log, storeIn: flags.store });
+  return { text: flags.json ? JSON.stringify(figuresOf(result)) : describe(result), passed: missedBars(result).length === 0 };
 }
 
-function describe(result: FloodResult, missed: readonly string[]): string {
-  const { drainPerSecond, flood, expedited, standard, ratio, plan } = result;
-  const ms = (value: number | null) => (value === null ? "–" : `${Math.round(value)} ms`);
-  const row = (what: string, { orders, p50, p95, max }: Phase) => [what, String(orders), ms(p50), ms(p95), ms(max)];
-  return [
-    `Providers answer in ${plan.latencyMs} ms. The standard lane drains ${drainPerSecond.toFixed(1)} orders a second; the flood brought ${flood.orders}`,
-    `at ${flood.perSecond.toFixed(0)} a second (${flood.multiple.toFixed(1)} times that) and was drained ${(flood.drainedMs / 1_000).toFixed(0)} s after its last order.`,
-    "",
-    table(
-      ["waiting time", "orders", "p50", "p95", "longest"],
-      [
-        row("expedited, alone", expedited.baseline),
-        row("expedited, while standard is flooded", expedited.flooded),
-        row("standard, flooded", standard),
-      ],
-    ),
-    "",
-    `Expedited p95 under the flood: ${ratio?.toFixed(2) ?? "–"} × that without (bar: ${MOST_RATIO} ×). Accepted orders lost: ${result.lost.length}. Dropped: ${result.dropped.length}.`,
-    `All orders: ${Object.entries(result.byStatus)
-      .map(([status, count]) => `${count} ${status}`)
-      .join(", ")}.`,
-    "",
-    ...plot(result),
-    "",
-    ...(missed.length === 0 ? ["Every bar is reached."] : missed.map((each) => `MISSED: ${each}`)),
-  ].join("\n");
-}
-
-function plot({ waits, expedited, standard }: FloodResult): string[] {
-  const from = Math.min(...waits.expedited.map(({ placedAt }) => placedAt));
-  const range = { from, to: waits.drainedAt, width: PLOT_WIDTH };
-  const most = (...phases: readonly Phase[]) => Math.max(1, ...phases.map(({ max }) => max ?? 0));
-  const top = { expedited: most(expedited.baseline, expedited.flooded), standard: most(standard) };
-  const floodColumn = Math.floor(((waits.floodedFrom - from) / (waits.drainedAt - from)) * PLOT_WIDTH);
-  return [
-    "```",
-    `longest wait of the orders placed in each ${((waits.drainedAt - from) / PLOT_WIDTH / 1_000).toFixed(1)} s`,
-    `expedited |${sparkline(waits.expedited, { ...range, most: top.expedited })}| █ = ${Math.round(top.expedited)} ms`,
-    `standard  |${sparkline(waits.standard, { ...range, most: top.standard })}| █ = ${Math.round(top.standard)} ms`,
-    `${" ".repeat("standard  |".length + floodColumn)}^ the flood begins; right edge: it is drained`,
-    "```",
-  ];
+async function runMatrix(flags: z.output<typeof Flags>, surroundings: Surroundings) {
+  const plan = planOf({ ...flags, baseline: flags.baseline ?? MATRIX_BASELINE_SECONDS, flood: flags.flood ?? MATRIX_FLOOD_SECONDS });
+  const stores = [...(existsSync(MEMORY) ? [["in memory", MEMORY]] : []), ["on disk", tmpdir()]] as [name: string, folder: string][];
+  const settings = MATRIX_LATENCIES_MS.flatMap((latencyMs) => stores.map(([store, folder]) => ({ latencyMs, store, folder })));
+  const cells: Cell[] = [];
+  let progress = () => "";
+  surroundings.onProgress(() => `${cells.length + 1} of ${settings.length} · ${progress()}`);
+  for (const { latencyMs, store, folder } of settings) {
+    surroundings.say(`providers of ${latencyMs} ms, store ${store}`);
+    const onProgress = (line: () => string) => {
+      progress = line;
+    };
+    cells.push({ store, result: await runFlood({ ...plan, latencyMs }, { ...surroundings, onProgress, storeIn: folder }) });
+  }
+  const text = flags.json ? JSON.stringify(cells.map(({ store, result }) => ({ store, ...figuresOf(result) }))) : describeMatrix(cells);
+  return { text, passed: cells.every(({ result }) => missedBars(result).length === 0) };
 }
