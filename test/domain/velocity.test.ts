@@ -46,6 +46,7 @@ describe("The recent orders of a customer", () => {
     expect([isNew("o1", 0), isNew("o2", 500)]).toEqual([true, false]);
     for (let order = 0; order < MOST; order++) isNew(`p${order}`, 1_100 - order);
     expect([isNew("p0", 1_100), isNew("p1", 1_099), isNew("o2", 500)]).toEqual([false, false, true]);
+    expect([isNew("late", 600), isNew("p0", 1_100), isNew("late", 600)], "the last to come is the oldest").toEqual([true, false, true]);
   });
 
   it("of a robot stop growing", () => {
@@ -70,6 +71,23 @@ describe("The recent orders of a customer", () => {
     expect(count("ada", "o2", 2), "there is room for all").toBe(2);
     count("one more", "q", 3);
     expect(count("ada", "o3", 4), "somebody else ordered longer ago").toBe(3);
+  });
+
+  it("are forgotten although one of them was asked about again", () => {
+    const count = counting();
+    count("ada", "o1", 0);
+    for (let customer = 1; customer < MAX_CUSTOMERS; customer++) count(`customer ${customer}`, `p${customer}`, 1);
+    expect(count("ada", "o1", 2)).toBe(1);
+    count("one more", "q", 3);
+    expect(count("ada", "o2", 4), "a repeat is no order").toBe(1);
+  });
+
+  it("are forgotten of those who ordered the longest ago, in whatever order they were remembered", () => {
+    const seen = Array.from({ length: MAX_CUSTOMERS }, (_, n): SeenOrder => [`customer ${n}`, `o${n}`, MAX_CUSTOMERS - n]);
+    const count = counting(seen.toSorted(([, , a], [, , b]) => (a % 100) - (b % 100)));
+    count("one more", "q", MAX_CUSTOMERS);
+    expect(count(`customer ${MAX_CUSTOMERS - 1}`, "p", 5)).toBe(1);
+    expect(count("customer 0", "p", MAX_CUSTOMERS)).toBe(2);
   });
 
   it("are all there when they are remembered, each of its own customer", () => {
