@@ -20,7 +20,7 @@ import { backlogOf, QUEUE_DEADLINE_MS } from "../messaging/lanes.ts";
 import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { type LogFields, log } from "../platform/log.ts";
-import { historyVersion } from "../projections/history/versions.ts";
+import { historyVersion } from "../projections/history/queries.ts";
 import { providersFrom } from "../providers/index.ts";
 import { type AdvanceResult, type CommandResult, OrderRunner, type Poked } from "../runtime/order-runner.ts";
 import type { OrderPorts } from "../runtime/ports.ts";
@@ -128,8 +128,8 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
   }
 
   /** The backlog of the lane of an order that has not begun; null when it has begun or the queue cannot be asked. */
-  async #backlogOf({ status, priority }: OrderState): Promise<Backlog | null> {
-    return status === "accepted" ? backlogOf(this.env, priority).catch(() => null) : null;
+  async #backlogOf({ order, status, priority }: OrderState): Promise<Backlog | null> {
+    return status === "accepted" ? backlogOf(this.env, priority, order.tenant).catch(() => null) : null;
   }
 
   async #with<Result>(work: (runner: OrderRunner) => Promise<Result>): Promise<Result> {
@@ -186,7 +186,7 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
         void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", () => env.ORDERS_DEAD_LETTER.send(letter))),
       historyVersion: (order) => historyVersion(env.HISTORY, order),
       leaves,
-      backlog: (priority) => backlogOf(env, priority),
+      backlog: (priority, tenant) => backlogOf(env, priority, tenant),
       background: (work) => ctx.waitUntil(work),
       log: (level, event, fields) => log[level](event, fields),
     };

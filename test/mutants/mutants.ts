@@ -32,7 +32,6 @@ const MUTATED = [
   "{domain,runtime,messaging,queues}/*.ts",
   "projections/*.ts",
   "projections/counters/*.ts",
-  "platform/outbox.ts",
   "http/{conditional,identity,problem,trace,views}.ts",
 ];
 

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The folders whose tests see what is mutated. */
-const SEEING = "{domain,http,messaging,platform,projections,queues,runtime}";
+const SEEING = "{domain,http,messaging,projections,queues,runtime}";
 
 /** Tests that take longer than all the others together: they load the whole HTTP face, or live hundreds of lives. */
 const SLOW = ["test/http/{commands,keys,scopes}.test.ts", "test/runtime/{breaker-attack,order-storms}.test.ts"];

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Outbox } from "../../src/platform/outbox.ts";
+import { Outbox } from "../../src/messaging/outbox.ts";
 
 describe("An outbox", () => {
   beforeEach(() => void vi.useFakeTimers());

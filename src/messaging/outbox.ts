@@ -1,11 +1,11 @@
 /**
- * Batches what requests and actors of one isolate send at about the same moment, because a send costs more than what is in it:
- * messages to a queue, or questions to the history. The first caller waits a moment and sends for all; later callers return at once.
+ * Batches the queue messages that requests and actors of one isolate send at about the same moment, because a send costs
+ * more than the messages in it. The first caller waits a moment and sends for all; later callers return at once.
  *
  * This outbox is in memory and not transactional: messages that wait here are lost with the isolate. It is only for messages
  * that are made good elsewhere. A lost hint is made good by the order's alarm, a lost change by publishing again.
  */
-import { now } from "./ambient.ts";
+import { now } from "../platform/ambient.ts";
 
 /** `Queue.sendBatch` takes at most 100 messages and 256 KB in all. Fifty leave five KB for each message. */
 const MAX_BATCH = 50;
