@@ -19,7 +19,7 @@ export { VelocityActor } from "./actors/velocity-actor.ts";
 
 /** One consumer per queue of wrangler.toml. */
 const CONSUMERS: Readonly<Record<string, (batch: MessageBatch<unknown>, env: Env) => Promise<void>>> = {
-  ...Object.fromEntries(Object.values(LANES).map(({ queue }) => [queue, consumeLane])),
+  ...Object.fromEntries(Object.values(LANES).flatMap(({ queues }) => Object.values(queues).map((queue) => [queue, consumeLane]))),
   "orders-dead-letter": consumeDeadLetters,
   "order-events": consumeOrderEvents,
 };

@@ -187,7 +187,7 @@ export class RedriveActor extends Actor implements Serves<RedriveAddress> {
     const { state, refusal } = result;
     if (refusal) return { outcome: outcomeOf(state.status) === null ? null : "skipped" };
     const { order, priority } = state;
-    return { outcome: null, hint: { orderId: order.orderId, priority, ...(order.trace && { trace: order.trace }) } };
+    return { outcome: null, hint: { orderId: order.orderId, priority, tenant: order.tenant, ...(order.trace && { trace: order.trace }) } };
   }
 
   #decide(judged: readonly { readonly item: Item; readonly outcome: ItemOutcome }[]): void {

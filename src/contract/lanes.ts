@@ -1,6 +1,6 @@
 /**
  * The table of lanes: one row per priority, with everything that differs between them. A lane is added by a row here and by
- * its queue in wrangler.toml, which sets the queue's batches, redelivery and concurrency. Nothing else names a lane.
+ * its queues in wrangler.toml, which sets their batches, redelivery and concurrency. Nothing else names a lane.
  */
 import { z } from "zod";
 
@@ -18,9 +18,11 @@ export interface RetryPolicy {
 export interface LanePolicy {
   /** Where orders of several lanes wait for the same thing, a lower rank goes first. `expedite` moves an order to the lowest rank. */
   readonly rank: number;
-  /** The queue of wrangler.toml that carries the lane's hints, and the binding that sends to it. */
-  readonly queue: string;
-  readonly binding: string;
+  /**
+   * The queues of wrangler.toml that carry the lane's hints, by the binding that sends to each. A tenant uses two of them, see
+   * `queuesFor`: the more there are, the fewer others meet one tenant's flood. One more is added at any time.
+   */
+  readonly queues: Readonly<Record<string, string>>;
   /** Whether the starts of orders are deferred while the lane is full. A lane that does not defer starts its orders at once, always. */
   readonly defers: boolean;
   /** Aging: the lane that an order is promoted to when it has waited here too long to begin; null for no aging. */
@@ -29,7 +31,7 @@ export interface LanePolicy {
   readonly retry: RetryPolicy;
   /** How long an accepted order waits for its hint before its alarm carries it on. */
   readonly stallAfterMs: number;
-  /** Backlog, in messages, at which the lane counts as full: pressure 1 in `delaySecondsOf`. */
+  /** Backlog, in messages over all its queues, at which the lane counts as full: pressure 1 in `delaySecondsOf`. */
   readonly capacity: number;
   /** Age of the oldest message at which the lane counts as full even with a short backlog, because its consumers do not keep up. */
   readonly fullAfterMs: number;
@@ -37,13 +39,12 @@ export interface LanePolicy {
 
 /**
  * Expedited orders retry fast and give up within a minute, because a customer waits. Standard orders ride out an outage of
- * several minutes. The capacity of the standard lane is what its 20 consumers clear in about ten seconds.
+ * several minutes. The capacity of the standard lane is what its 20 consumers, five a queue, clear in about ten seconds.
  */
 const TABLE = {
   expedited: {
     rank: 0,
-    queue: "orders-expedited",
-    binding: "ORDERS_EXPEDITED",
+    queues: { ORDERS_EXPEDITED: "orders-expedited" },
     defers: false,
     ages: null,
     retry: { maxAttempts: 6, baseMs: 500, capMs: 15 * SECOND },
@@ -53,8 +54,12 @@ const TABLE = {
   },
   standard: {
     rank: 1,
-    queue: "orders-standard",
-    binding: "ORDERS_STANDARD",
+    queues: {
+      ORDERS_STANDARD: "orders-standard",
+      ORDERS_STANDARD_2: "orders-standard-2",
+      ORDERS_STANDARD_3: "orders-standard-3",
+      ORDERS_STANDARD_4: "orders-standard-4",
+    },
     defers: true,
     ages: { into: "expedited", afterMs: 10 * MINUTE },
     retry: { maxAttempts: 8, baseMs: SECOND, capMs: 120 * SECOND },
@@ -64,7 +69,7 @@ const TABLE = {
   },
 } as const satisfies Record<string, LanePolicy>;
 
-/** How urgently an order is carried. Each priority is a lane with a queue, a consumer and retry delays of its own. */
+/** How urgently an order is carried. Each priority is a lane with queues, consumers and retry delays of its own. */
 export const Priority = z.enum(Object.keys(TABLE) as (keyof typeof TABLE)[]);
 export type Priority = z.infer<typeof Priority>;
 
@@ -89,8 +94,13 @@ export const LANES_BY_RANK: readonly Lane[] = Object.values(LANES).sort((a, b) =
 /** The lane that no other overtakes. Expedited orders and probes take it. */
 export const FIRST_PRIORITY: Priority = (LANES_BY_RANK[0] as Lane).priority;
 
+type BindingOf<Row> = Row extends { readonly queues: infer Queues } ? keyof Queues & string : never;
+
+/** The binding that sends to a queue of a lane. */
+export type LaneBinding = BindingOf<(typeof TABLE)[Priority]>;
+
 /** The producers of the lanes' queues, by the names of their bindings. */
-export type LaneQueues<Message> = { readonly [Name in Priority as (typeof TABLE)[Name]["binding"]]: Message };
+export type LaneQueues<Message> = { readonly [Name in LaneBinding]: Message };
 
 /** A lane that is given less than a second only spins; one that is given more than a day has lost sight of its orders. */
 const DAY = 24 * 60 * MINUTE;

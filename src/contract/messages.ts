@@ -1,12 +1,14 @@
 /** The messages on the queues. Readers ignore unknown fields, so that two releases can run side by side. */
 import { z } from "zod";
 import { Cause, OrderStatus, OrderSummary, Priority, ProviderName } from "./order.ts";
-import { Millis, OrderId } from "./primitives.ts";
+import { Millis, OrderId, Tenant } from "./primitives.ts";
 
 /** "Look at this order." Lost, late, doubled or out of order, it changes when an order moves, never what happens to it. */
 export const Hint = z.object({
   orderId: OrderId,
   priority: Priority,
+  /** Whose order it is, as far as its sender knows: what chooses the queue. */
+  tenant: Tenant.optional(),
   trace: z.string().max(64).optional(),
   /** The provider that this order is to try out as the breaker's probe, while other orders wait. */
   probe: ProviderName.optional(),

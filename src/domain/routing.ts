@@ -1,5 +1,5 @@
 /** Which lane an order takes and how long its start is put off. Nothing accepted is ever dropped here. */
-import { FIRST_PRIORITY, type Lane, type Priority } from "../contract/lanes.ts";
+import { FIRST_PRIORITY, type Lane, type LaneBinding, type Priority } from "../contract/lanes.ts";
 
 /** Below this share of pressure nothing is deferred, so that a quiet system adds no delay. */
 const CALM = 0.5;
@@ -22,9 +22,30 @@ export function laneOf({ priority, probe }: { readonly priority: Priority; reado
   return probe === undefined ? priority : FIRST_PRIORITY;
 }
 
-/** How full a lane is: 0 is empty, 1 is as much, or as old, as it should ever hold. */
-export function pressureOf({ messages, ageMs }: Backlog, lane: Pick<Lane, "capacity" | "fullAfterMs">): number {
-  return Math.max(messages / lane.capacity, ageMs / lane.fullAfterMs);
+/**
+ * The queues of a lane that a tenant's hints may travel, by their bindings: two, chosen by its name (shuffle sharding). A tenant
+ * that floods the lane fills these two. Of four queues, five in six other tenants have one that it does not fill.
+ * @param whose the tenant, or another text that the hints of one sender share
+ */
+export function queuesFor(lane: Pick<Lane, "queues">, whose: string): readonly LaneBinding[] {
+  const all = Object.keys(lane.queues) as LaneBinding[];
+  if (all.length <= 2) return all;
+  const hash = fnv1a(whose);
+  const first = hash % all.length;
+  const further = 1 + (Math.floor(hash / all.length) % (all.length - 1));
+  return [first, (first + further) % all.length].map((index) => all[index] as LaneBinding);
+}
+
+/** The hash function FNV-1a, in 32 bits: it spreads short texts well and costs nothing. */
+function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}
+
+/** How full a queue of a lane is: 0 is empty, 1 is as much, or as old, as it should ever hold. */
+export function pressureOf({ messages, ageMs }: Backlog, lane: Pick<Lane, "capacity" | "fullAfterMs" | "queues">): number {
+  return Math.max((messages * Object.keys(lane.queues).length) / lane.capacity, ageMs / lane.fullAfterMs);
 }
 
 /**

@@ -5,8 +5,8 @@
 import type { OrderChanged, OrdersChanged } from "../contract/messages.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
-import { Outbox } from "../platform/outbox.ts";
 import { QUEUE_DEADLINE_MS } from "./lanes.ts";
+import { Outbox } from "./outbox.ts";
 
 /** A queue bills a message by its 64 KB, and a change has one or two, so changes travel together. Who looks at a board does not notice the wait. */
 const GATHER_MS = 250;
@@ -38,16 +38,16 @@ export const sendChange = (events: Queue<OrdersChanged>, change: OrderChanged): 
 /** The changes as messages. Each is of one tenant, so that a message which has to come again is nobody else's. */
 export function packed(changes: readonly OrderChanged[]): OrdersChanged[] {
   return [...Map.groupBy(changes, ({ order }) => order.tenant).values()].flatMap((own) => {
-    const messages: OrderChanged[][] = [];
-    let notes = Number.POSITIVE_INFINITY;
+    const messages: OrdersChanged[] = [];
+    let [changes, notes]: [OrderChanged[], number] = [[], 0];
     for (const change of own) {
-      notes += change.commits.length;
-      if (notes > MAX_NOTES || messages.at(-1)?.length === MAX_CHANGES) {
-        messages.push([]);
-        notes = change.commits.length;
+      if (changes.length === MAX_CHANGES || notes + change.commits.length > MAX_NOTES) {
+        messages.push({ changes });
+        [changes, notes] = [[], 0];
       }
-      messages.at(-1)?.push(change);
+      changes.push(change);
+      notes += change.commits.length;
     }
-    return messages.map((changes) => ({ changes }));
+    return [...messages, { changes }];
   });
 }

@@ -2,15 +2,15 @@
  * The one sender of hints. A hint that cannot be sent is logged and dropped, because the order's alarm stands in for it.
  * Sending therefore never fails its caller.
  */
-import { lanesFrom, Priority } from "../contract/lanes.ts";
+import { type Lane, type LaneBinding, lanesFrom } from "../contract/lanes.ts";
 import type { Hint } from "../contract/messages.ts";
-import { type Backlog, delaySecondsOf, laneOf, pressureOf } from "../domain/routing.ts";
+import { type Backlog, delaySecondsOf, laneOf, pressureOf, queuesFor } from "../domain/routing.ts";
 import { now, random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { Meter } from "../platform/meter.ts";
-import { Outbox } from "../platform/outbox.ts";
-import { backlogFrom, type LaneQueues, laneQueue, QUEUE_DEADLINE_MS } from "./lanes.ts";
+import { backlogFrom, type LaneQueues, QUEUE_DEADLINE_MS } from "./lanes.ts";
+import { Outbox } from "./outbox.ts";
 
 /** What the sender needs of the deployment: the lanes' queues, and the variables that set the lanes and the meter. */
 export interface HintBindings extends LaneQueues {
@@ -21,40 +21,49 @@ export interface HintBindings extends LaneQueues {
 /** A backlog that was measured longer ago than this is out of date. */
 const BACKLOG_FRESH_MS = 10_000;
 
-/** Each lane's backlog, as the answer to this isolate's last send told it. It costs no request, and under load it is recent. */
-const backlogs = new Map<Priority, Backlog & { readonly at: number }>();
+/** Each queue's backlog, as the answer to this isolate's last send told it. It costs no request, and under load it is recent. */
+const backlogs = new Map<LaneBinding, Backlog & { readonly at: number }>();
 
 /** Too short for a person to notice, long enough to accept a few orders. */
 const GATHER_MS = 20;
 
-const outboxes = new Map(Priority.options.map((lane) => [lane, new Outbox<MessageSendRequest<Hint>>(GATHER_MS)]));
+const outboxes = new Map<LaneBinding, Outbox<MessageSendRequest<Hint>>>();
 
-/** Sends each hint to its lane, deferred under pressure as `delaySecondsOf` says. Never rejects. */
+/**
+ * Sends each hint to its lane, deferred under pressure as `delaySecondsOf` says. Of the queues that its tenant uses it takes the
+ * one that is known to hold less. Never rejects.
+ */
 export async function sendHints(bindings: HintBindings, hints: readonly Hint[]): Promise<void> {
   const lanes = lanesFrom(bindings.LANES);
   const messages = Map.groupBy(
     hints.map((hint) => {
       const lane = lanes[laneOf(hint)];
-      const delaySeconds = delaySecondsOf(lane, pressureOf(knownBacklog(lane.priority), lane), [random(), random()]);
-      return { lane: lane.priority, message: delaySeconds > 0 ? { body: hint, delaySeconds } : { body: hint } };
+      const queue = emptiest(queuesFor(lane, hint.tenant ?? hint.orderId));
+      const delaySeconds = delaySecondsOf(lane, pressureOf(knownBacklog(queue), lane), [random(), random()]);
+      return { lane, queue, message: delaySeconds > 0 ? { body: hint, delaySeconds } : { body: hint } };
     }),
-    ({ lane }) => lane,
+    ({ queue }) => queue,
   );
   await Promise.all(
-    [...messages].map(([lane, own]) =>
-      outboxes.get(lane)?.add(
+    [...messages].map(([queue, own]) =>
+      outboxOf(queue).add(
         own.map(({ message }) => message),
-        (batch) => sendBatch(bindings, lane, batch),
+        (batch) => sendBatch(bindings, (own[0] as (typeof own)[number]).lane, queue, batch),
       ),
     ),
   );
 }
 
-async function sendBatch(bindings: HintBindings, lane: Priority, batch: readonly MessageSendRequest<Hint>[]): Promise<void> {
-  const meter = new Meter(`producer orders-${lane}`, bindings);
+async function sendBatch(
+  bindings: HintBindings,
+  { priority: lane, queues }: Lane,
+  binding: LaneBinding,
+  batch: readonly MessageSendRequest<Hint>[],
+): Promise<void> {
+  const meter = new Meter(`producer ${queues[binding]}`, bindings);
   try {
-    const sent = await within(QUEUE_DEADLINE_MS, "sending hints", () => laneQueue(bindings, lane).sendBatch(batch));
-    backlogs.set(lane, { ...backlogFrom(sent.metadata.metrics), at: now() });
+    const sent = await within(QUEUE_DEADLINE_MS, "sending hints", () => bindings[binding].sendBatch(batch));
+    backlogs.set(binding, { ...backlogFrom(sent.metadata.metrics), at: now() });
     meter.add({ queueOperations: batch.length });
   } catch (error) {
     for (const { body } of batch) log.warn("hint.lost", { orderId: body.orderId, lane, trace: body.trace, error: excerpt(error) });
@@ -62,10 +71,21 @@ async function sendBatch(bindings: HintBindings, lane: Priority, batch: readonly
   meter.flush();
 }
 
+function outboxOf(queue: LaneBinding): Outbox<MessageSendRequest<Hint>> {
+  const known = outboxes.get(queue) ?? new Outbox(GATHER_MS);
+  outboxes.set(queue, known);
+  return known;
+}
+
+/** The first of those that are known to hold the least. */
+function emptiest(queues: readonly LaneBinding[]): LaneBinding {
+  return queues.reduce((best, queue) => (knownBacklog(queue).messages < knownBacklog(best).messages ? queue : best));
+}
+
 const EMPTY: Backlog = { messages: 0, ageMs: 0 };
 
-/** The backlog of a lane as far as this isolate knows; empty when it has no recent measurement. */
-function knownBacklog(lane: Priority): Backlog {
-  const known = backlogs.get(lane);
+/** The backlog of a queue as far as this isolate knows; empty when it has no recent measurement. */
+function knownBacklog(queue: LaneBinding): Backlog {
+  const known = backlogs.get(queue);
   return known && now() - known.at <= BACKLOG_FRESH_MS ? known : EMPTY;
 }

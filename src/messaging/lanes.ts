@@ -1,21 +1,28 @@
-/** The queue of a lane, and its backlog. */
-import { LANES, type LaneQueues as NamedQueues, type Priority } from "../contract/lanes.ts";
+/** The queues of the lanes, and their backlogs. */
+import { LANES, type LaneBinding, type LaneQueues as NamedQueues, type Priority } from "../contract/lanes.ts";
 import type { Hint } from "../contract/messages.ts";
-import type { Backlog } from "../domain/routing.ts";
+import { type Backlog, queuesFor } from "../domain/routing.ts";
 import { now } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 
 /** Deadline of one request to a queue. The platform has been seen to hang for a minute. */
 export const QUEUE_DEADLINE_MS = 5_000;
 
-/** The producer bindings of wrangler.toml, one per lane. */
+/** The producer bindings of wrangler.toml, one per queue. */
 export type LaneQueues = NamedQueues<Queue<Hint>>;
 
-export const laneQueue = (queues: LaneQueues, lane: Priority): Queue<Hint> => queues[LANES[lane].binding as keyof LaneQueues];
-
-/** Measures the backlog of a lane. Rejects when its queue does not answer in time. */
-export const backlogOf = async (queues: LaneQueues, lane: Priority): Promise<Backlog> =>
-  backlogFrom(await within(QUEUE_DEADLINE_MS, "measuring a lane", () => laneQueue(queues, lane).metrics()));
+/**
+ * Measures the backlog of a lane as a tenant meets it: what its queues hold together, and the oldest of it. Rejects when one of
+ * them does not answer in time.
+ */
+export async function backlogOf(queues: LaneQueues, lane: Priority, tenant: string): Promise<Backlog> {
+  const measured = (binding: LaneBinding) => within(QUEUE_DEADLINE_MS, "measuring a lane", () => queues[binding].metrics());
+  const backlogs = (await Promise.all(queuesFor(LANES[lane], tenant).map(measured))).map(backlogFrom);
+  return {
+    messages: backlogs.reduce((sum, { messages }) => sum + messages, 0),
+    ageMs: Math.max(...backlogs.map(({ ageMs }) => ageMs)),
+  };
+}
 
 /** A backlog from a queue's metrics, which come with the answer to each send, too. */
 export function backlogFrom({ backlogCount, oldestMessageTimestamp }: QueueMetrics): Backlog {

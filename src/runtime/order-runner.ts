@@ -199,9 +199,9 @@ export class OrderRunner {
 
   /** Whether the order's hint is probably still waiting its turn, because its lane holds messages older than the order. */
   async #isQueued(now: number): Promise<boolean> {
-    const { status, priority, laneSince } = this.#record.state;
+    const { order, status, priority, laneSince } = this.#record.state;
     if (status !== "accepted" || !this.#record.lane.defers) return false;
-    const backlog = await this.#ports.backlog(priority).catch(() => null);
+    const backlog = await this.#ports.backlog(priority, order.tenant).catch(() => null);
     const queued = backlog !== null && backlog.messages > 0 && backlog.ageMs >= now - laneSince;
     if (queued) this.#record.log("info", "order.alarm", { waiting: "queued", laneAgeMs: backlog.ageMs });
     return queued;
@@ -222,7 +222,7 @@ export class OrderRunner {
   async #hint(): Promise<void> {
     const { order, priority } = this.#record.state;
     try {
-      await this.#ports.hint({ orderId: order.orderId, priority, ...(order.trace && { trace: order.trace }) });
+      await this.#ports.hint({ orderId: order.orderId, priority, tenant: order.tenant, ...(order.trace && { trace: order.trace }) });
     } catch (error) {
       this.#record.log("warn", "hint.lost", { error: excerpt(error) });
     }

@@ -39,7 +39,7 @@ export interface OrderPorts {
   /** Whether whoever sent a hint goes on before the work that it led to has ended: true as soon as he does. Never rejects. */
   leaves(work: Promise<unknown>): Promise<boolean>;
   /** What waits in a lane; rejects when nobody knows. */
-  backlog(priority: Priority): Promise<Backlog>;
+  backlog(priority: Priority, tenant: string): Promise<Backlog>;
   /** Goes on after the answer has been given. */
   background(work: Promise<unknown>): void;
   log(level: "info" | "warn" | "error", event: LogEvent, fields: LogFields): void;

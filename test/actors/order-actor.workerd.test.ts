@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import { OrderActor } from "../../src/actors/order-actor.ts";
 import type { Commit, PlacedOrder } from "../../src/contract/events.ts";
+import { LANES } from "../../src/contract/lanes.ts";
 import type { Env } from "../../src/env.ts";
 import { orderIdOf } from "../../src/http/identity.ts";
 import { storeCommit, storedJournal } from "../support/journal.ts";
@@ -289,7 +290,8 @@ describe("The deployment", () => {
   it("may have a queue that does not answer: a diagnosis does without it", async () => {
     const { order } = await newOrder();
     const silent = { metrics: () => Promise.reject(new Error("Network connection lost")) };
-    await inActor(order.orderId, { ORDERS_STANDARD: silent }, async (actor) => {
+    const queues = Object.fromEntries(Object.keys(LANES.standard.queues).map((binding) => [binding, silent]));
+    await inActor(order.orderId, queues, async (actor) => {
       await actor.place(order);
       expect(await actor.diagnosis("shop")).toMatchObject({ situation: "in_lane", lane: null });
     });

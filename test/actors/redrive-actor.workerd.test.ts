@@ -5,7 +5,7 @@ import type { RedriveOrders } from "../../src/actors/addresses.ts";
 import { KEEP_MS, type RedriveActor } from "../../src/actors/redrive-actor.ts";
 import type { Hint } from "../../src/contract/messages.ts";
 import type { RedriveJobView } from "../../src/contract/quarantine.ts";
-import { Outbox } from "../../src/platform/outbox.ts";
+import { Outbox } from "../../src/messaging/outbox.ts";
 import { OUTAGE, parkOrder, placeOrder, stateOf, stubOf } from "../support/http.ts";
 
 const TENANT = "redrive-actor";
@@ -96,9 +96,9 @@ describe("A redrive", { timeout: 30_000 }, () => {
     const messages = sent.mock.calls.flatMap(([added]) => added as readonly { readonly body?: Hint }[]);
     const hinted = (id: string) => messages.flatMap(({ body }) => (body?.orderId === id ? [body] : []));
     expect(ids.map(hinted)).toEqual([
-      [{ orderId: usual, priority: "standard" }],
-      [{ orderId: hurried, priority: "expedited" }],
-      [{ orderId: promoted, priority: "expedited" }],
+      [{ orderId: usual, priority: "standard", tenant: "redrive-actor" }],
+      [{ orderId: hurried, priority: "expedited", tenant: "redrive-actor" }],
+      [{ orderId: promoted, priority: "expedited", tenant: "redrive-actor" }],
     ]);
     sent.mockRestore();
   });

@@ -14,8 +14,7 @@ const COPIED = ["src", "scripts", "migrations", "wrangler.toml", "package.json",
 const ROW = `
   overnight: {
     rank: 2,
-    queue: "orders-overnight",
-    binding: "ORDERS_OVERNIGHT",
+    queues: { ORDERS_OVERNIGHT: "orders-overnight" },
     defers: true,
     ages: { into: "standard", afterMs: 2 * SECOND },
     retry: { maxAttempts: 8, baseMs: SECOND, capMs: 120 * SECOND },

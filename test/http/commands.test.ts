@@ -27,7 +27,7 @@ function deployment() {
   const env = {
     API_KEYS: { get: async () => JSON.stringify(KEY) },
     ORDERS: { getByName: () => actor },
-    ...Object.fromEntries(Priority.options.map((lane) => [LANES[lane].binding, queueOf(lane)])),
+    ...Object.fromEntries(Priority.options.flatMap((lane) => Object.keys(LANES[lane].queues).map((binding) => [binding, queueOf(lane)]))),
   } as unknown as Env;
 
   async function ask(path: string, { body, headers }: { body?: object; headers?: Record<string, string> } = {}) {

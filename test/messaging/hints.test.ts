@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LANES, Priority } from "../../src/contract/lanes.ts";
 import type { Hint } from "../../src/contract/messages.ts";
+import { queuesFor } from "../../src/domain/routing.ts";
 import { type HintBindings, sendHints } from "../../src/messaging/hints.ts";
 import { log } from "../../src/platform/log.ts";
 import { T0 } from "../support/orders.ts";
@@ -21,7 +22,9 @@ function queues(broken?: Priority, metrics: object = { backlogCount: 0, backlogB
       return { metadata: { metrics } };
     },
   });
-  const bindings = Object.fromEntries(Priority.options.map((lane) => [LANES[lane].binding, queueOf(lane)])) as unknown as HintBindings;
+  const bindings = Object.fromEntries(
+    Priority.options.flatMap((lane) => Object.keys(LANES[lane].queues).map((binding) => [binding, queueOf(lane)])),
+  ) as unknown as HintBindings;
   return { bindings, delays, sent: () => Object.fromEntries(sent) };
 }
 
@@ -70,14 +73,15 @@ describe("Hints", () => {
       vi.setSystemTime(T0);
       const { bindings, delays } = queues(undefined, FULL);
       await send(bindings, hint);
-      expect(delays, "nothing was known").toEqual([undefined]);
+      await send(bindings, hint);
+      expect(delays, "nothing was known of either queue").toEqual([undefined, undefined]);
       const toldAt = Date.now();
       vi.setSystemTime(toldAt + 10_000);
       await send(bindings, hint);
-      expect(delays).toEqual([undefined, 15]);
+      expect(delays).toEqual([undefined, undefined, 15]);
       vi.setSystemTime(Date.now() + 10_001);
       await send(bindings, hint);
-      expect(delays, "it was told too long ago").toEqual([undefined, 15, undefined]);
+      expect(delays, "it was told too long ago").toEqual([undefined, undefined, 15, undefined]);
     });
 
     it("are put off by the lane's numbers as the deployment has them", async () => {
@@ -91,6 +95,30 @@ describe("Hints", () => {
     });
   });
 
+  it("of one tenant keep to two queues of the lane, and take the one that is known to hold less", async () => {
+    vi.setSystemTime(T0 + 120 * 60_000);
+    const taken: string[] = [];
+    const holds: Record<string, number> = {};
+    const bindings = Object.fromEntries(
+      Object.keys(LANES.standard.queues).map((binding) => [
+        binding,
+        {
+          sendBatch: async (messages: readonly object[]) => {
+            taken.push(...messages.map(() => binding));
+            holds[binding] = (holds[binding] ?? 0) + messages.length;
+            return { metadata: { metrics: { backlogCount: holds[binding], backlogBytes: 0 } } };
+          },
+        },
+      ]),
+    ) as unknown as HintBindings;
+    for (let order = 0; order < 6; order++) await send(bindings, { orderId: `o${order}`, priority: "standard", tenant: "shop" });
+    const [one, other] = queuesFor(LANES.standard, "shop");
+    expect(taken).toEqual([one, other, one, other, one, other]);
+    const others = Array.from({ length: 40 }, (_, n): Hint => ({ orderId: `ord_${n}`, priority: "standard" }));
+    await send(bindings, ...others);
+    expect(new Set(taken), "orders of nobody in particular go everywhere").toEqual(new Set(Object.keys(LANES.standard.queues)));
+  });
+
   it("that are lost say in which lane, of which request and why", async () => {
     const warn = vi.spyOn(log, "warn").mockReturnValue();
     await send(queues("standard").bindings, { orderId: "a", priority: "standard", trace: "t1" });
@@ -100,12 +128,13 @@ describe("Hints", () => {
   it("are counted as operations of their queue when it took them, and as none when not", async () => {
     vi.spyOn(log, "warn").mockReturnValue();
     const info = vi.spyOn(log, "info").mockReturnValue();
-    const two: Hint[] = ["a", "b"].map((orderId) => ({ orderId, priority: "standard" }));
+    const two: Hint[] = ["a", "b"].map((orderId) => ({ orderId, priority: "standard", tenant: "shop" }));
+    const queue = LANES.standard.queues[queuesFor(LANES.standard, "shop")[0] ?? ""];
     await send({ ...queues().bindings, METER: "true" }, ...two);
     await send({ ...queues("standard").bindings, METER: "true" }, ...two);
     expect(info.mock.calls).toEqual([
-      ["units", { source: "producer orders-standard", queueOperations: 2 }],
-      ["units", { source: "producer orders-standard" }],
+      ["units", { source: `producer ${queue}`, queueOperations: 2 }],
+      ["units", { source: `producer ${queue}` }],
     ]);
   });
 });

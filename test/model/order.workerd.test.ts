@@ -59,7 +59,7 @@ vi.mock("../../src/providers/index.ts", async (original) => ({
 }));
 vi.mock("../../src/actors/patience.ts", () => ({ leaves: (work: Promise<unknown>) => around().ports.leaves(work) }));
 vi.mock("../../src/actors/breakers.ts", () => ({ breakersFrom: () => around().ports.breakers }));
-vi.mock("../../src/projections/history/versions.ts", async (original) => ({
+vi.mock("../../src/projections/history/queries.ts", async (original) => ({
   ...(await original<object>()),
   historyVersion: (_: unknown, order: HistoryKey) => around().ports.historyVersion(order),
 }));

@@ -106,7 +106,7 @@ export class SimulatedOrder implements Subject {
       ...UNTOUCHED,
     });
     const provider = port === "risk" ? null : shown(viewOf(port), false);
-    const backlog = state.status === "accepted" ? await ports.backlog(state.priority) : null;
+    const backlog = state.status === "accepted" ? await ports.backlog(state.priority, state.order.tenant) : null;
     const circumstances = { now, alarmAt, running: process.isRunning, provider, backlog };
     return diagnose(state, journal, circumstances, lanesFor(state, LANES)[state.priority]);
   }

@@ -58,8 +58,9 @@ describe("The consumer of the order events", () => {
   });
 
   it("reads the messages of a release that sent each change by itself", async () => {
-    vi.spyOn(log, "info").mockReturnValue();
+    const info = vi.spyOn(log, "info").mockReturnValue();
     expect(await consumed([{ body: { order: one, commits: [] } }])).toMatchObject({ acked: ["m0"], retried: {} });
+    expect(info.mock.calls).toMatchObject([["events.projected", { messages: 1, orders: 1 }]]);
   });
 
   it("says nothing of a batch that came to nothing", async () => {

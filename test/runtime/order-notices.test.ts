@@ -41,7 +41,7 @@ describe("The lane of an order", () => {
   it("is asked for a turn once, by its present name, when the order has waited too long in another", async () => {
     const world = await promoted();
     expect(world.state.order.priority, "what the client had asked for stays on record").toBe("standard");
-    expect(world.hints).toEqual([{ orderId: ORDER_ID, priority: "expedited" }]);
+    expect(world.hints).toEqual([{ orderId: ORDER_ID, priority: "expedited", tenant: "shop" }]);
     await world.ring();
     expect(world.hints).toHaveLength(1);
   });

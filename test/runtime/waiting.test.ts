@@ -135,7 +135,7 @@ describe("An order that has aged into another lane", () => {
     world.oldestInLane = world.now;
     world.now += 600_000;
     await world.ring();
-    expect(world.hints).toEqual([{ orderId: world.state.order.orderId, priority: "expedited", trace: "t1" }]);
+    expect(world.hints).toEqual([{ orderId: world.state.order.orderId, priority: "expedited", tenant: "shop", trace: "t1" }]);
   });
 });
 

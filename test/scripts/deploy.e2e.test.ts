@@ -12,7 +12,15 @@ const ROOT = join(import.meta.dirname, "../..");
 const SENDER = ["--var", "CONFIRMATION_FROM:orders@shop.dev"];
 const KEY = /olk_[0-9a-f]{48}/g;
 
-const QUEUES = ["order-events", "orders-dead-letter", "orders-expedited", "orders-standard"];
+const QUEUES = [
+  "order-events",
+  "orders-dead-letter",
+  "orders-expedited",
+  "orders-standard",
+  "orders-standard-2",
+  "orders-standard-3",
+  "orders-standard-4",
+];
 
 /** wrangler remembers accounts and logins in its home; this one has none. */
 const home = mkdtempSync(join(tmpdir(), "deploy-"));
@@ -66,7 +74,7 @@ describe("npm run deploy to an account that has nothing", () => {
     expect(cloudflare.databases.map(({ name }) => name)).toEqual(["orderline-history"]);
     expect(cloudflare.namespaces.map(({ title }) => title)).toEqual(["orderline-api-keys", "orderline-profiles"]);
     expect(cloudflare.queues.map(({ queue_name }) => queue_name).sort()).toEqual(QUEUES);
-    expect(cloudflare.queues.map(({ consumers }) => consumers.length)).toEqual([1, 1, 1, 1]);
+    expect(cloudflare.queues.map(({ consumers }) => consumers.length)).toEqual(QUEUES.map(() => 1));
     expect(cloudflare.unknown).toEqual([]);
   });
 

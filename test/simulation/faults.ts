@@ -111,7 +111,7 @@ export const calm = (faults: Faults): Faults => ({
 });
 
 const PROVIDERS: readonly ProviderName[] = ["payment", "inventory", "fulfilment", "notification"];
-const QUEUES = [...Object.values(LANES).map(({ queue }) => queue), "orders-dead-letter", "order-events"];
+const QUEUES = [...Object.values(LANES).map(({ queues }) => Object.values(queues)[0] as string), "orders-dead-letter", "order-events"];
 
 /** @param lastsMs how long faults happen at all */
 export function drawFaults(seed: number, lastsMs: number): Faults {

@@ -173,7 +173,7 @@ class World {
     const hintRetries = whole(draw, 2, 100);
     const lane = (priority: Priority) =>
       new SimulatedQueue<Hint>(context, {
-        name: LANES[priority].queue,
+        name: Object.values(LANES[priority].queues)[0] as string,
         batchSize: LANES[priority].defers ? 50 : 10,
         concurrency: whole(draw, 1, 5),
         maxRetries: hintRetries,

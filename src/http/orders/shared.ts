@@ -18,8 +18,9 @@ export const byId = z.object({ id: OrderId });
 export const actor = (c: Call, id: string) => orderActor(c.env, id);
 
 /** The hint that makes a consumer of the lane advance the order. */
-export const hintOf = ({ orderId, trace }: Pick<PlacedOrder, "orderId" | "trace">, priority: Priority): Hint => ({
+export const hintOf = ({ orderId, tenant, trace }: Pick<PlacedOrder, "orderId" | "tenant" | "trace">, priority: Priority): Hint => ({
   orderId,
   priority,
+  tenant,
   ...(trace && { trace }),
 });
