@@ -9,6 +9,7 @@ import { z } from "zod";
 import { decimalNumber, wholeNumber, withFlags } from "../scripts/flags.ts";
 import { measureBursts } from "./bursts.ts";
 import { countUnits } from "./count.ts";
+import { measureFairness } from "./fair.ts";
 import { profileFlood } from "./hot.ts";
 import { orderSource } from "./orders.ts";
 import { type Measured, summarize, toJson, toMarkdown } from "./report.ts";
@@ -18,7 +19,7 @@ const USAGE = `Measures Orderline against what a company would use instead, and 
 
 Usage: npm run bench -- [flags]
 
-  --only NAMES      only these, of versus, bursts and units; with commas between them
+  --only NAMES      only these, of versus, fairness, bursts and units; with commas between
   --orders N        orders of a flood                             (400)
   --concurrency N   clients, each with one request under way      (32)
   --rounds N        bursts against the bare Worker                (9)
@@ -33,7 +34,7 @@ Usage: npm run bench -- [flags]
 `;
 
 /** What can be measured by itself. */
-const Part = z.enum(["versus", "bursts", "units"]);
+const Part = z.enum(["versus", "fairness", "bursts", "units"]);
 type Part = z.infer<typeof Part>;
 
 const Options = z.object({
@@ -80,12 +81,13 @@ async function measure({ only, orders, concurrency, rounds, floods, pace, email 
   const take = orderSource({ email });
   const asked = (part: Part) => only.includes(part);
   const versus = asked("versus") ? await measureVersus({ orders, concurrency, floods }, take, directory, say) : null;
+  const fairness = asked("fairness") ? await measureFairness({ orders, concurrency }, take, join(directory, "tenants"), say) : null;
   const bursts = asked("bursts") ? await measureBursts({ concurrency, rounds }, take, directory, say) : null;
   const counted = asked("units")
     ? await countUnits({ orders, concurrency, pace }, take, join(directory, "metered"), say)
     : { paced: null, loaded: null, lone: null };
   const machine = `${cpus().length} cores of ${cpus()[0]?.model.trim() ?? "an unknown CPU"}, Node ${process.versions.node}, ${process.platform}`;
-  return { machine, settings: { orders, concurrency, rounds, pace, email }, versus, bursts, ...counted };
+  return { machine, settings: { orders, concurrency, rounds, pace, email }, versus, fairness, bursts, ...counted };
 }
 
 /** Deleted when this process ends. */

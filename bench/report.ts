@@ -12,7 +12,7 @@ export interface Burst {
 /** One turn of one server. Times in milliseconds. */
 export interface Run {
   readonly orders: number;
-  /** From the first order sent until the server's own history, or its counters, show all of them as confirmed. */
+  /** From the first order sent until the last confirmation was. */
   readonly elapsedMs: number;
   /** What each client waited for its answer. */
   readonly acceptMs: readonly number[];
@@ -31,6 +31,17 @@ export interface Versus {
   readonly slow: readonly Round<"orderline" | "synchronous">[];
   /** The same load with no call that hangs, and the orders whose own calls did not hang; `hung` is how many did. */
   readonly hung: { readonly calm: Run; readonly others: Run; readonly hung: number };
+}
+
+/** What a tenant with steady orders waited from submitting to the confirmation, in milliseconds, alone and beside another's flood. */
+export interface Fairness {
+  readonly alone: readonly number[];
+  readonly beside: readonly number[];
+  /** What those of the flood waited. */
+  readonly others: readonly number[];
+  /** How fast the flood was accepted, and how fast the steady orders were sent. */
+  readonly floodPerSecond: number;
+  readonly steadyPerSecond: number;
 }
 
 /** One pass with `METER=true`. */
@@ -55,6 +66,7 @@ export interface Measured {
   /** Null for what was left out. */
   readonly bursts: readonly Burst[] | null;
   readonly versus: Versus | null;
+  readonly fairness: Fairness | null;
   readonly paced: Count | null;
   readonly loaded: Count | null;
   readonly lone: Count | null;
@@ -153,6 +165,11 @@ export const BARS = {
     ...{ bar: 1.25, goal: null },
     of: ({ versus }) => versus && counted(p95(versus.hung.others.confirmMs) / p95(versus.hung.calm.confirmMs)),
   },
+  fairShareP95Ratio: {
+    what: "a tenant floods the standard lane: p95 of another's, submitted to confirmed, times that of it alone",
+    ...{ bar: 2, goal: 1.25 },
+    of: ({ fairness }) => fairness && counted(p95(fairness.beside) / p95(fairness.alone)),
+  },
 } as const satisfies Record<string, Bar>;
 
 export type Key = keyof typeof BARS;
@@ -205,11 +222,12 @@ const described = (round: Readonly<Record<string, Run>>) =>
   );
 
 export function toMarkdown(measured: Measured): string {
-  const { versus, paced, loaded, lone, settings } = measured;
+  const { versus, fairness, paced, loaded, lone, settings } = measured;
   return [
     `Measured on ${measured.machine}.`,
     barsTable(measured),
     ...(versus ? ["The runs that the ratios are of, each the median of its rounds; times in milliseconds:", runsTable(versus)] : []),
+    ...(fairness ? ["Standard orders of two tenants, from submitted to confirmed, in milliseconds:", fairnessTable(fairness)] : []),
     ...(paced && loaded && lone
       ? [
           `Units per order, counted from what the actors and consumers logged; orders of two lines, ${settings.pace} a second:`,
@@ -273,6 +291,20 @@ function runsTable({ floods, light, slow, hung }: Versus): string {
           slow.map((round) => round[name]),
         ),
       ),
+    ],
+  );
+}
+
+function fairnessTable({ alone, beside, others, floodPerSecond, steadyPerSecond }: Fairness): string {
+  const row = (what: string, waits: readonly number[], perSecond: number) => [
+    ...[what, String(waits.length), fixed(perSecond, 0), fixed(p50(waits), 0), fixed(p95(waits), 0), fixed(Math.max(...waits), 0)],
+  ];
+  return table(
+    ["", "orders", "a second", "p50", "p95", "longest"],
+    [
+      row("steady, alone", alone, steadyPerSecond),
+      row("steady, beside the flood", beside, steadyPerSecond),
+      row("the flood", others, floodPerSecond),
     ],
   );
 }

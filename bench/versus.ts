@@ -2,8 +2,8 @@
  * Orderline against what a company would use instead: the same orders from the same driver, the same provider, the same
  * machine, in turns. The servers stay up; those whose turn it is not are stopped by signal.
  *
- * An order counts as confirmed when the provider was told to send its confirmation; a flood is over when the server's own
- * history, or its counters, show all of its orders.
+ * An order counts as confirmed when the provider was told to send its confirmation. A turn is over when the server's own history,
+ * or its counters, show all of its orders.
  */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -168,13 +168,13 @@ function turn(
       if (performance.now() - startedAt > CONFIRM_TIMEOUT_MS) throw new Error(`not every order was confirmed: ${server.url}`);
       await sleep(WATCH_INTERVAL_MS);
     }
-    const elapsedMs = performance.now() - startedAt;
     if (settles) await sleep(SETTLE_MS);
     await untilQuiet(server);
     const cpuAfter = cpuMsOf(server);
     const confirmed = await provider.confirmed();
     const confirmMs = [...load.sentAt].map(([key, sentAt]) => (confirmed.get(key) ?? Number.NaN) - sentAt);
     if (confirmMs.some(Number.isNaN)) throw new Error(`${server.url} confirmed an order that the provider was never told of`);
+    const elapsedMs = Math.max(...confirmed.values()) - Math.min(...load.sentAt.values());
     const cpuMs = cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore;
     return { orders: orders.length, elapsedMs, acceptMs: load.latencies, confirmMs, cpuMs };
   });

@@ -12,7 +12,7 @@ import { DeadlineExceeded, within } from "../platform/deadline.ts";
 /** Several times what an order takes whose providers answer at once. */
 const PATIENCE_MS = 100;
 
-/** Half a batch of the standard lane, for each isolate. */
+/** As many as a batch of the standard lane, for each isolate. */
 const MAX_LEFT = 25;
 
 /** An order whose actor died never says that it has ended. */

@@ -32,6 +32,7 @@ const measured = (change: Partial<Measured> = {}): Measured => ({
     { orderline: [90], bare: [10] },
   ],
   versus,
+  fairness: { alone: [80, 100], beside: [110, 150], others: [4_000], floodPerSecond: 90, steadyPerSecond: 5 },
   paced: count(11),
   loaded: count(10),
   lone: count(13),
@@ -50,6 +51,12 @@ describe("The summary", () => {
     expect([figureOf("confirmedVsNaive"), figureOf("confirmedVsWorkflow")]).toEqual([1, 3]);
     expect([figureOf("acceptP99VsNaiveFlood"), figureOf("lightLoadP50VsNaive"), figureOf("lightLoadP99VsNaive")]).toEqual([1, 1.1, 1.1]);
     expect([figureOf("confirmVsSync100ms"), figureOf("clientWaitVsSync100ms"), figureOf("hungP95Ratio")]).toEqual([0.6, 0.15, 1.2]);
+  });
+
+  it("says how many times as long a tenant waits beside another's flood, and shows what both waited", () => {
+    expect(figureOf("fairShareP95Ratio")).toBe(1.5);
+    expect(toMarkdown(measured()).replace(/ +/g, " ")).toContain("| steady, beside the flood | 2 | 5 | 110 | 150 | 150 |");
+    expect(toMarkdown(measured({ fairness: null }))).not.toContain("steady");
   });
 
   it("counts alarms among the rows written", () => {
