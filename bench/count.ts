@@ -59,7 +59,7 @@ export async function countUnits(
 }
 
 /** Reads nothing but what the server prints, because a question to it would be counted, too. */
-async function countUntilSettled(server: Server, orders: number, submit: () => Promise<Load>): Promise<Count> {
+export async function countUntilSettled(server: Server, orders: number, submit: () => Promise<Load>): Promise<Count> {
   const lines: string[] = [];
   const confirmed = new Set<unknown>();
   const unsubscribe = server.onLine((line) => {

@@ -7,7 +7,7 @@ import { ROOT } from "../scripts/wrangler.ts";
 import { profiled } from "./inspector.ts";
 import { accepted, flood, type Order } from "./load.ts";
 import { CATALOGUE, standard } from "./orders.ts";
-import { profileTable } from "./profile.ts";
+import { hottestModules, modulesTable, profileTable } from "./profile.ts";
 import { startProvider } from "./provider.ts";
 import { orderline } from "./targets.ts";
 import { FAST_MS, FAST_PORTS, portsAt, SETTLE_MS } from "./versus.ts";
@@ -41,7 +41,7 @@ export async function profileFlood(
   say("warming up");
   await carry(2 * CATALOGUE);
   say("profiling a flood");
-  const profile = await profiled(inspectorPort, () => carry(orders));
+  const { profile, bundle } = await profiled(inspectorPort, () => carry(orders));
   await server.stop();
   mkdirSync(dirname(FILE), { recursive: true });
   writeFileSync(FILE, JSON.stringify(profile));
@@ -49,5 +49,7 @@ export async function profileFlood(
     `The profile is in ${relative(process.cwd(), FILE)}: open it in Chrome's DevTools, Performance.`,
     "",
     profileTable(profile, orders),
+    "",
+    modulesTable(hottestModules(profile, bundle), orders),
   ].join("\n");
 }

@@ -8,6 +8,17 @@ const Targets = z.array(z.looseObject({ webSocketDebuggerUrl: z.url() })).min(1)
 
 const Answer = z.looseObject({ id: z.int(), result: z.unknown().optional(), error: z.looseObject({ message: z.string() }).optional() });
 
+const Source = z.looseObject({ scriptSource: z.string() });
+
+/** What wrangler bundles the Worker into. */
+const BUNDLE = "index.js";
+
+interface Profiled {
+  readonly profile: CpuProfile;
+  /** The source of the Worker as it ran. */
+  readonly bundle: { readonly scriptId: string; readonly source: string };
+}
+
 /** A sample every 200 microseconds shows what takes a tenth of a millisecond per order within some hundred orders. */
 const SAMPLING_INTERVAL_US = 200;
 
@@ -16,7 +27,7 @@ const SAMPLING_INTERVAL_US = 200;
  * @param port of the inspector; the server must not be stopped meanwhile
  * @throws when the inspector cannot be reached or answers with an error
  */
-export async function profiled(port: number, work: () => Promise<void>): Promise<CpuProfile> {
+export async function profiled(port: number, work: () => Promise<void>): Promise<Profiled> {
   const targets = await (await fetch(`http://127.0.0.1:${port}/json`)).json();
   const [{ webSocketDebuggerUrl }] = Targets.parse(targets) as [{ webSocketDebuggerUrl: string }];
   // Node's own WebSocket cannot name an origin, and the inspector lets in only those of this machine.
@@ -27,7 +38,12 @@ export async function profiled(port: number, work: () => Promise<void>): Promise
     await ask(socket, 2, "Profiler.setSamplingInterval", { interval: SAMPLING_INTERVAL_US });
     await ask(socket, 3, "Profiler.start");
     await work();
-    return z.object({ profile: CpuProfile }).parse(await ask(socket, 4, "Profiler.stop")).profile;
+    const { profile } = z.object({ profile: CpuProfile }).parse(await ask(socket, 4, "Profiler.stop"));
+    const scriptId = profile.nodes.find(({ callFrame: { url } }) => url.endsWith(BUNDLE))?.callFrame.scriptId ?? "";
+    // Only when the profile is taken, because a debugger that looks on costs time.
+    await ask(socket, 5, "Debugger.enable");
+    const { scriptSource: source } = Source.parse(await ask(socket, 6, "Debugger.getScriptSource", { scriptId }));
+    return { profile, bundle: { scriptId, source } };
   } finally {
     socket.close();
   }

@@ -19,6 +19,8 @@ export interface Load {
   readonly elapsedMs: number;
   /** By key, when the order was sent, in milliseconds since the epoch. */
   readonly sentAt: ReadonlyMap<string, number>;
+  /** Of the orders answered with 202. */
+  readonly acceptedKeys: ReadonlySet<string>;
   /** One text per order that was not accepted. */
   readonly failures: readonly string[];
 }
@@ -40,6 +42,7 @@ export const trickle = (target: Target, orders: readonly Order[], concurrency: n
 async function drive(target: Target, orders: readonly Order[], concurrency: number, dueMs: (index: number) => number): Promise<Load> {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const latencies: number[] = [];
+  const acceptedKeys = new Set<string>();
   const failures: string[] = [];
   const sent = new Map<string, number>();
   const startedAt = performance.now();
@@ -53,15 +56,17 @@ async function drive(target: Target, orders: readonly Order[], concurrency: numb
       const sentAt = performance.now();
       sent.set(order.key, performance.timeOrigin + sentAt);
       const outcome = await send(agent, target, order);
-      if (outcome === 202) latencies.push(performance.now() - sentAt);
-      else failures.push(`${order.key}: ${outcome}`);
+      if (outcome === 202) {
+        latencies.push(performance.now() - sentAt);
+        acceptedKeys.add(order.key);
+      } else failures.push(`${order.key}: ${outcome}`);
     }
   }
 
   await Promise.all(Array.from({ length: Math.min(concurrency, orders.length) }, client));
   const elapsedMs = performance.now() - startedAt;
   agent.destroy();
-  return { latencies, elapsedMs, failures, sentAt: sent };
+  return { latencies, elapsedMs, acceptedKeys, failures, sentAt: sent };
 }
 
 /** The status, or what went wrong on the way. */

@@ -7,7 +7,7 @@ export const CpuProfile = z.looseObject({
   nodes: z.array(
     z.looseObject({
       id: z.int(),
-      callFrame: z.looseObject({ functionName: z.string(), url: z.string(), lineNumber: z.int() }),
+      callFrame: z.looseObject({ functionName: z.string(), scriptId: z.string(), url: z.string(), lineNumber: z.int() }),
       children: z.array(z.int()).optional(),
     }),
   ),
@@ -55,6 +55,43 @@ export function hottest(profile: CpuProfile): Hot[] {
     for (const name of above) entry(name).total += time;
   }
   return [...hot.values()].filter(({ name }) => name !== IDLE && name !== "(root)").sort((a, b) => b.self - a.self);
+}
+
+/** What precedes each module in a bundle of esbuild. */
+const MODULE = /^\/\/ ((?:src|node_modules|\.\.)\/\S+|\S+\.(?:ts|js|mjs))$/;
+
+/** Packages are one module each; what stands before the first comment, and what is no part of the bundle, has the file's own name. */
+const PACKAGE = /node_modules\/((?:@[^/]+\/)?[^/]+)/;
+
+/**
+ * The time alone of all functions of a module together, the most first, in microseconds.
+ * @param bundle the source of the script that the Worker is, and its id in the profile
+ */
+export function hottestModules(profile: CpuProfile, bundle: { readonly scriptId: string; readonly source: string }): [string, number][] {
+  let current = "the bundle's own helpers";
+  const modules = bundle.source.split("\n").map((line) => {
+    const [, path] = MODULE.exec(line) ?? [];
+    if (path !== undefined) current = PACKAGE.exec(path)?.[1] ?? path;
+    return current;
+  });
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
+  const sums = new Map<string, number>();
+  for (const [index, id] of profile.samples.entries()) {
+    const { functionName = "", scriptId, url = "", lineNumber = -1 } = nodes.get(id) ?? {};
+    if (functionName === IDLE || functionName === "(root)") continue;
+    const runtime = functionName.startsWith("(") ? functionName : "the runtime's own functions";
+    const name = lineNumber < 0 ? runtime : ((scriptId === bundle.scriptId ? modules[lineNumber] : undefined) ?? url);
+    sums.set(name, (sums.get(name) ?? 0) + (profile.timeDeltas[index] ?? 0));
+  }
+  return [...sums].sort(([, a], [, b]) => b - a);
+}
+
+export function modulesTable(modules: readonly [string, number][], orders: number): string {
+  const all = modules.reduce((sum, [, time]) => sum + time, 0);
+  return table(
+    ["module", "ms per order", "share"],
+    modules.slice(0, SHOWN).map(([name, time]) => [name, (time / 1_000 / orders).toFixed(3), `${((100 * time) / all).toFixed(1)} %`]),
+  );
 }
 
 /** @param orders that were carried while the profile was taken */

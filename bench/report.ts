@@ -33,6 +33,21 @@ export interface Versus {
   readonly hung: { readonly calm: Run; readonly others: Run; readonly hung: number };
 }
 
+/** One crash of one server, half way through its orders. Times in milliseconds. */
+export interface Recovery {
+  readonly orders: number;
+  /** How many were confirmed when it was killed. */
+  readonly confirmedBefore: number;
+  /** How many the clients had no answer to, and sent again. */
+  readonly resent: number;
+  /** From the kill until the server answers again. */
+  readonly restartMs: number;
+  /** From then until all of the orders are confirmed. */
+  readonly confirmedMs: number;
+  /** From the restart's end until, besides, its own history, or its counters, show them. */
+  readonly restMs: number;
+}
+
 /** What a tenant with steady orders waited from submitting to the confirmation, in milliseconds, alone and beside another's flood. */
 export interface Fairness {
   readonly alone: readonly number[];
@@ -67,6 +82,7 @@ export interface Measured {
   readonly bursts: readonly Burst[] | null;
   readonly versus: Versus | null;
   readonly fairness: Fairness | null;
+  readonly recovery: readonly Readonly<Record<"orderline" | "naive", Recovery>>[] | null;
   readonly paced: Count | null;
   readonly loaded: Count | null;
   readonly lone: Count | null;
@@ -170,6 +186,11 @@ export const BARS = {
     ...{ bar: 2, goal: 1.25 },
     of: ({ fairness }) => fairness && counted(p95(fairness.beside) / p95(fairness.alone)),
   },
+  recoveryVsNaive: {
+    what: "killed half way: from the restart's end until all orders are at rest, times the naive actor's",
+    ...{ bar: 1.5, goal: 1 },
+    of: ({ recovery }) => recovery && medianOf(recovery.map(({ orderline, naive }) => orderline.restMs / naive.restMs)),
+  },
 } as const satisfies Record<string, Bar>;
 
 export type Key = keyof typeof BARS;
@@ -193,7 +214,7 @@ export function summarize(measured: Measured): Summary {
 /** For `--json`: each figure under its key, null where it was not measured, with what it rests on. */
 export function toJson(measured: Measured): string {
   const { figures, missed } = summarize(measured);
-  const { machine, settings, versus } = measured;
+  const { machine, settings, versus, recovery } = measured;
   const units = (count: Count | null) =>
     count && {
       orders: count.orders,
@@ -205,7 +226,7 @@ export function toJson(measured: Measured): string {
     spread: Object.fromEntries(ALL.flatMap(([key]) => (figures[key]?.spread ? [[key, figures[key].spread]] : []))),
     ...{ missed, machine, settings },
     runs: versus && { floods: versus.floods.map(described), light: versus.light.map(described), slow: versus.slow.map(described) },
-    ...{ paced: units(measured.paced), flooded: units(measured.loaded), lone: units(measured.lone) },
+    ...{ recovery, paced: units(measured.paced), flooded: units(measured.loaded), lone: units(measured.lone) },
   };
   return JSON.stringify(result, (_, value) => (typeof value === "number" ? Number(value.toPrecision(6)) : value));
 }
@@ -222,12 +243,15 @@ const described = (round: Readonly<Record<string, Run>>) =>
   );
 
 export function toMarkdown(measured: Measured): string {
-  const { versus, fairness, paced, loaded, lone, settings } = measured;
+  const { versus, fairness, recovery, paced, loaded, lone, settings } = measured;
   return [
     `Measured on ${measured.machine}.`,
     barsTable(measured),
     ...(versus ? ["The runs that the ratios are of, each the median of its rounds; times in milliseconds:", runsTable(versus)] : []),
     ...(fairness ? ["Standard orders of two tenants, from submitted to confirmed, in milliseconds:", fairnessTable(fairness)] : []),
+    ...(recovery
+      ? ["Every process killed at once when half of the orders were confirmed, and started again:", recoveryTable(recovery)]
+      : []),
     ...(paced && loaded && lone
       ? [
           `Units per order, counted from what the actors and consumers logged; orders of two lines, ${settings.pace} a second:`,
@@ -292,6 +316,17 @@ function runsTable({ floods, light, slow, hung }: Versus): string {
         ),
       ),
     ],
+  );
+}
+
+function recoveryTable(rounds: readonly Readonly<Record<"orderline" | "naive", Recovery>>[]): string {
+  const seconds = (ms: number) => `${fixed(ms / 1_000, 1)} s`;
+  const row = (who: string, { orders, confirmedBefore, resent, restartMs, confirmedMs, restMs }: Recovery) => [
+    ...[who, String(orders), String(confirmedBefore), String(resent), seconds(restartMs), seconds(confirmedMs), seconds(restMs)],
+  ];
+  return table(
+    ["", "orders", "confirmed before", "sent again", "restart", "then until all confirmed", "until all at rest"],
+    rounds.flatMap(({ orderline, naive }) => [row("orderline", orderline), row("naive", naive)]),
   );
 }
 

@@ -51,30 +51,49 @@ export async function untilQuiet(server: Server): Promise<void> {
 /** Whether wrangler saw a source change and started the Worker anew: what was measured before and after is not one thing. */
 export const hasReloaded = (server: Server): boolean => server.log().includes("Reloading local server");
 
+/** CPU time that the runtime of its Worker has used, in milliseconds; null where there is no `/proc`. */
+export const cpuMsOf = ({ group }: Server): number | null => sumOfWorkers(group, cpuMsOfProcess);
+
 /**
- * CPU time that the runtime of its Worker has used, in milliseconds; null where there is no `/proc`. The other runtime of the
- * group, named by `entry=localhost`, is wrangler's proxy in front of it.
+ * Memory that the runtime of its Worker holds, in bytes, its part of what it shares with others included; null where there is
+ * no `/proc`.
  */
-export function cpuMsOf({ group }: Server): number | null {
+export const memoryOf = ({ group }: Server): number | null => sumOfWorkers(group, memoryOfProcess);
+
+/** Over the runtimes of a group that run the Worker: the other one, named by `entry=localhost`, is wrangler's proxy in front of it. */
+function sumOfWorkers(group: number, of: (pid: string) => number): number | null {
   try {
     const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
-    return pids.reduce((sum, pid) => sum + cpuMsOfWorker(pid, group), 0);
+    return pids.reduce((sum, pid) => sum + ifOfWorker(pid, group, of), 0);
   } catch {
     return null;
   }
 }
 
-function cpuMsOfWorker(pid: string, group: number): number {
+function ifOfWorker(pid: string, group: number, of: (pid: string) => number): number {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // Fields from the third on, after the name in parentheses: state, ppid, pgrp, …; utime and stime are the 14th and 15th.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (Number(fields[2]) !== group) return 0;
+    if (Number(statOf(pid)[2]) !== group) return 0;
     const [program = "", ...args] = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
     const isWorker = program.endsWith("workerd") && args.some((arg) => arg.includes("entry=127.0.0.1:0"));
-    return isWorker ? (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK : 0;
+    return isWorker ? of(pid) : 0;
   } catch {
     // It ended between being listed and being read.
     return 0;
   }
+}
+
+/** The fields from the third on, after the name in parentheses: state, ppid, pgrp, …; utime and stime are the 14th and 15th. */
+function statOf(pid: string): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+function cpuMsOfProcess(pid: string): number {
+  const fields = statOf(pid);
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+function memoryOfProcess(pid: string): number {
+  const [, kilobytes] = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? [];
+  return Number(kilobytes ?? Number.NaN) * 1_024;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { type CpuProfile, hottest, profileTable } from "../../bench/profile.ts";
+import { type CpuProfile, hottest, hottestModules, modulesTable, profileTable } from "../../bench/profile.ts";
 
-const frame = (functionName: string, lineNumber = 0) => ({ functionName, url: "file:///bundle/index.js", lineNumber });
+const frame = (functionName: string, lineNumber = 0) => ({ functionName, scriptId: "7", url: "file:///bundle/index.js", lineNumber });
 
 /** `place` calls `sha`, and `again` calls itself. */
 const PROFILE: CpuProfile = {
@@ -24,6 +24,23 @@ describe("A CPU profile", () => {
       { name: "sha", self: 2_000, total: 2_000 },
       { name: "again index.js:20", self: 500, total: 500 },
     ]);
+  });
+
+  it("says in which modules the most time was spent, a package being one, by the comments that the bundler leaves", () => {
+    const lines = Array.from({ length: 25 }, () => "code");
+    lines[3] = "// src/http/app.ts";
+    lines[12] = "// node_modules/zod/v4/core/core.js";
+    const modules = hottestModules(PROFILE, { scriptId: "7", source: lines.join("\n") });
+    expect(modules).toEqual([
+      ["src/http/app.ts", 2_000],
+      ["the runtime's own functions", 2_000],
+      ["zod", 500],
+    ]);
+    expect(modulesTable(modules, 2)).toMatch(/src\/http\/app.ts +\| +1\.000 \| +44\.4 %/);
+  });
+
+  it("gives what is no part of the bundle the name of its own script", () => {
+    expect(hottestModules(PROFILE, { scriptId: "8", source: "" })[0]).toEqual(["file:///bundle/index.js", 2_500]);
   });
 
   it("is shown per order, and each function's share of all that was done", () => {

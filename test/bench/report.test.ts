@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { BARS, type Count, type Measured, type Run, summarize, toJson, toMarkdown, type Versus } from "../../bench/report.ts";
+import {
+  BARS,
+  type Count,
+  type Measured,
+  type Recovery,
+  type Run,
+  summarize,
+  toJson,
+  toMarkdown,
+  type Versus,
+} from "../../bench/report.ts";
 import { sumUnits } from "../../bench/units.ts";
 
 const count = (rowsWritten: number): Count => ({
@@ -23,6 +33,11 @@ const versus: Versus = {
   hung: { calm: run(100), others: run(120), hung: 2 },
 };
 
+const crash = (restMs: number): Recovery => ({
+  ...{ orders: 100, confirmedBefore: 50, resent: 3 },
+  ...{ restartMs: 5_000, confirmedMs: restMs / 2, restMs },
+});
+
 const measured = (change: Partial<Measured> = {}): Measured => ({
   machine: "2 cores",
   settings: { orders: 100, concurrency: 32, rounds: 3, pace: 10, email: false },
@@ -33,6 +48,7 @@ const measured = (change: Partial<Measured> = {}): Measured => ({
   ],
   versus,
   fairness: { alone: [80, 100], beside: [110, 150], others: [4_000], floodPerSecond: 90, steadyPerSecond: 5 },
+  recovery: [{ orderline: crash(12_000), naive: crash(10_000) }],
   paced: count(11),
   loaded: count(10),
   lone: count(13),
@@ -59,6 +75,12 @@ describe("The summary", () => {
     expect(toMarkdown(measured({ fairness: null }))).not.toContain("steady");
   });
 
+  it("compares how long a crash is felt without the restart itself", () => {
+    expect(figureOf("recoveryVsNaive")).toBe(1.2);
+    expect(summarize(measured({ recovery: [{ orderline: crash(16_000), naive: crash(10_000) }] })).missed).toEqual(["recoveryVsNaive"]);
+    expect(toMarkdown(measured()).replace(/ +/g, " ")).toContain("| orderline | 100 | 50 | 3 | 5.0 s | 6.0 s | 12.0 s |");
+  });
+
   it("counts alarms among the rows written", () => {
     expect([figureOf("rowsWrittenPerOrder"), figureOf("rowsWrittenLoneOrder")]).toEqual([11, 13]);
   });
@@ -80,7 +102,7 @@ describe("The summary", () => {
 
   it("misses a bar that came to no number, and none that was left out", () => {
     expect(summarize(measured({ bursts: [] })).missed).toEqual(["acceptP99VsBareBurst"]);
-    expect(summarize(measured({ bursts: null, versus: null })).missed).toEqual([]);
+    expect(summarize(measured({ bursts: null, versus: null, recovery: null })).missed).toEqual([]);
   });
 });
 
@@ -92,7 +114,7 @@ describe("The report", () => {
   });
 
   it("leaves out the tables of what was not measured", () => {
-    const text = toMarkdown(measured({ versus: null, paced: null, loaded: null, lone: null }));
+    const text = toMarkdown(measured({ versus: null, recovery: null, paced: null, loaded: null, lone: null }));
     expect(text).toContain("bare Worker");
     expect(text).not.toMatch(/naive|per million/);
   });
