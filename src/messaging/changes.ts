@@ -9,7 +9,7 @@ import { QUEUE_DEADLINE_MS } from "./lanes.ts";
 import { Outbox } from "./outbox.ts";
 
 /** A queue bills a message by its 64 KB, and a change has one or two, so changes travel together. Who looks at a board does not notice the wait. */
-const GATHER_MS = 250;
+const GATHER_MS = 400;
 
 /** Changes in a message, and notes of commits in it: together some 60 KB at most. */
 const MAX_CHANGES = 20;

@@ -9,7 +9,7 @@ import { orderIdOf } from "../../src/http/identity.ts";
 import { storeCommit, storedJournal } from "../support/journal.ts";
 import { placedOrder } from "../support/orders.ts";
 
-const MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS = 600;
+const MUCH_LONGER_THAN_A_SEND_IS_GATHERED_MS = 900;
 
 let count = 0;
 
