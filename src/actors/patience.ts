@@ -3,8 +3,12 @@
  * hangs would hold up all that come after it. Such an order is left to itself: it goes on in its actor, guarded by its alarm,
  * and the lane goes on to the next hints.
  *
- * What the lanes' queues bound, the number of orders at work, is then bounded by them and by `MAX_LEFT` together. When as many
- * are left to themselves already, which is when a provider is slow for everybody, lanes wait for their orders as long as it takes.
+ * What the lanes' queues bound, the number of orders at work, is then bounded by them and by `MAX_LEFT` together. A tenant whose
+ * provider hangs must not use up what others need, so it may have as many orders left as there are places free (a dynamic
+ * threshold): half of all by itself, a third beside another that does the same. The last place is given only to one that has none.
+ * For an order beyond that, which is when a provider is slow for everybody, lanes wait as long as it takes.
+ *
+ * The count is this isolate's own. Each isolate grants as much again.
  */
 import { now } from "../platform/ambient.ts";
 import { DeadlineExceeded, within } from "../platform/deadline.ts";
@@ -12,21 +16,24 @@ import { DeadlineExceeded, within } from "../platform/deadline.ts";
 /** Several times what an order takes whose providers answer at once. */
 const PATIENCE_MS = 100;
 
-/** As many as a batch of the standard lane, for each isolate. */
-const MAX_LEFT = 25;
+/** Of all tenants together, for each isolate. A tenant by itself gets half of it, which is a batch of the standard lane. */
+const MAX_LEFT = 50;
 
 /** An order whose actor died never says that it has ended. */
 const MAX_LEFT_MS = 60_000;
 
-/** When each order of this isolate was left. */
-const left = new Map<symbol, number>();
+/** The orders of this isolate that were left and have not ended. */
+const left = new Set<{ readonly tenant: string; readonly since: number }>();
 
-/** Resolves with true when the work takes longer than the lane's patience and may be left, and with false when it has ended. */
-export async function leaves(work: Promise<unknown>): Promise<boolean> {
+/**
+ * Resolves with true when the work takes longer than the lane's patience and may be left, and with false when it has ended.
+ * @param tenant whose order it is
+ */
+export async function leaves(work: Promise<unknown>, tenant: string): Promise<boolean> {
   while (await outlastsPatience(work)) {
-    if (!mayLeave()) continue;
-    const mark = Symbol();
-    left.set(mark, now());
+    if (!mayLeave(tenant)) continue;
+    const mark = { tenant, since: now() };
+    left.add(mark);
     const ended = () => void left.delete(mark);
     work.then(ended, ended);
     return true;
@@ -40,7 +47,11 @@ const outlastsPatience = (work: Promise<unknown>): Promise<boolean> =>
     (error) => error instanceof DeadlineExceeded,
   );
 
-function mayLeave(): boolean {
-  for (const [mark, since] of left) if (now() - since > MAX_LEFT_MS) left.delete(mark);
-  return left.size < MAX_LEFT;
+function mayLeave(tenant: string): boolean {
+  let own = 0;
+  for (const mark of left) {
+    if (now() - mark.since > MAX_LEFT_MS) left.delete(mark);
+    else if (mark.tenant === tenant) own++;
+  }
+  return own < MAX_LEFT - left.size;
 }

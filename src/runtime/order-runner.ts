@@ -107,7 +107,7 @@ export class OrderRunner {
     const stale = hint.probe === undefined && known.priority !== hint.priority;
     if (stale) return { status: known.status, retryAfterMs: null };
     const carried = this.#carry(hint);
-    if (!hint.canLeave || !(await this.#ports.leaves(carried))) return carried;
+    if (!hint.canLeave || !(await this.#ports.leaves(carried, known.order.tenant))) return carried;
     this.#ports.background(this.#comeBackAfter(carried));
     return { status: this.#record.state.status, retryAfterMs: null };
   }

@@ -36,8 +36,8 @@ export interface OrderPorts {
   deadLetter(letter: DeadLetter): Promise<void>;
   /** The version that the history shows, or null when it has none; rejects when it does not answer. */
   historyVersion(order: HistoryKey): Promise<number | null>;
-  /** Whether whoever sent a hint goes on before the work that it led to has ended: true as soon as he does. Never rejects. */
-  leaves(work: Promise<unknown>): Promise<boolean>;
+  /** Whether whoever sent a hint to an order of the tenant goes on before the work that it led to has ended: true as soon as he does. Never rejects. */
+  leaves(work: Promise<unknown>, tenant: string): Promise<boolean>;
   /** What waits in a lane; rejects when nobody knows. */
   backlog(priority: Priority, tenant: string): Promise<Backlog>;
   /** Goes on after the answer has been given. */

@@ -57,7 +57,9 @@ vi.mock("../../src/providers/index.ts", async (original) => ({
   ...(await original<object>()),
   providersFrom: (_: unknown, profile: PinnedProfile | null) => around().ports.providers(profile),
 }));
-vi.mock("../../src/actors/patience.ts", () => ({ leaves: (work: Promise<unknown>) => around().ports.leaves(work) }));
+vi.mock("../../src/actors/patience.ts", () => ({
+  leaves: (work: Promise<unknown>, tenant: string) => around().ports.leaves(work, tenant),
+}));
 vi.mock("../../src/actors/breakers.ts", () => ({ breakersFrom: () => around().ports.breakers }));
 vi.mock("../../src/projections/history/queries.ts", async (original) => ({
   ...(await original<object>()),
