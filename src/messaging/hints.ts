@@ -18,8 +18,14 @@ export interface HintBindings extends LaneQueues {
   readonly METER?: string;
 }
 
-/** A backlog that was measured longer ago than this is out of date. */
+/** Nothing is put off because of a backlog that was measured longer ago than this. */
 const BACKLOG_FRESH_MS = 10_000;
+
+/**
+ * How long a backlog counts in the choice between two queues, less and less. A tenant with few orders sends so seldom from one
+ * isolate that a fresh measurement is never at hand; without a memory each of its hints would join another's flood anew.
+ */
+const BACKLOG_REMEMBERED_MS = 5 * 60_000;
 
 /** Each queue's backlog, as the answer to this isolate's last send told it. It costs no request, and under load it is recent. */
 const backlogs = new Map<LaneBinding, Backlog & { readonly at: number }>();
@@ -77,9 +83,15 @@ function outboxOf(queue: LaneBinding): Outbox<MessageSendRequest<Hint>> {
   return known;
 }
 
-/** The first of those that are known to hold the least. */
+/** The first of those that probably hold the least. */
 function emptiest(queues: readonly LaneBinding[]): LaneBinding {
-  return queues.reduce((best, queue) => (knownBacklog(queue).messages < knownBacklog(best).messages ? queue : best));
+  return queues.reduce((best, queue) => (rememberedMessages(queue) < rememberedMessages(best) ? queue : best));
+}
+
+/** What a queue was last known to hold, less what it may have delivered since. */
+function rememberedMessages(queue: LaneBinding): number {
+  const known = backlogs.get(queue);
+  return known ? Math.ceil(known.messages * Math.max(0, 1 - (now() - known.at) / BACKLOG_REMEMBERED_MS)) : 0;
 }
 
 const EMPTY: Backlog = { messages: 0, ageMs: 0 };

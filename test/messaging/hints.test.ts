@@ -35,7 +35,12 @@ async function send(bindings: HintBindings, ...hints: readonly Hint[]): Promise<
 }
 
 describe("Hints", () => {
-  beforeEach(() => void vi.useFakeTimers());
+  /** An hour later than the test before, whose backlogs are forgotten by then. */
+  let startsAt = T0;
+  beforeEach(() => {
+    startsAt += 60 * 60_000;
+    vi.useFakeTimers({ now: startsAt });
+  });
   afterEach(() => {
     vi.useRealTimers();
     vi.restoreAllMocks();
@@ -70,7 +75,6 @@ describe("Hints", () => {
 
     it("are put off, once the answer to a send has told so, and for as long as that is fresh", async () => {
       vi.spyOn(Math, "random").mockReturnValue(0.5);
-      vi.setSystemTime(T0);
       const { bindings, delays } = queues(undefined, FULL);
       await send(bindings, hint);
       await send(bindings, hint);
@@ -86,7 +90,6 @@ describe("Hints", () => {
 
     it("are put off by the lane's numbers as the deployment has them", async () => {
       vi.spyOn(Math, "random").mockReturnValue(0.5);
-      vi.setSystemTime(T0 + 60 * 60_000);
       const { bindings, delays } = queues(undefined, FULL);
       const roomy = { ...bindings, LANES: '{"standard":{"capacity":1000000}}' };
       await send(roomy, hint);
@@ -96,7 +99,6 @@ describe("Hints", () => {
   });
 
   it("of one tenant keep to two queues of the lane, and take the one that is known to hold less", async () => {
-    vi.setSystemTime(T0 + 120 * 60_000);
     const taken: string[] = [];
     const holds: Record<string, number> = {};
     const bindings = Object.fromEntries(
@@ -117,6 +119,31 @@ describe("Hints", () => {
     const others = Array.from({ length: 40 }, (_, n): Hint => ({ orderId: `ord_${n}`, priority: "standard" }));
     await send(bindings, ...others);
     expect(new Set(taken), "orders of nobody in particular go everywhere").toEqual(new Set(Object.keys(LANES.standard.queues)));
+  });
+
+  it("of a tenant that sends seldom keep out of a queue that was full, until that was long ago", async () => {
+    const [flooded, free] = queuesFor(LANES.standard, "shop");
+    const taken: string[] = [];
+    const bindings = Object.fromEntries(
+      Object.keys(LANES.standard.queues).map((binding) => [
+        binding,
+        {
+          sendBatch: async (messages: readonly object[]) => {
+            taken.push(...messages.map(() => binding));
+            return { metadata: { metrics: { backlogCount: binding === flooded ? 4_000 : 1, backlogBytes: 0 } } };
+          },
+        },
+      ]),
+    ) as unknown as HintBindings;
+    const sendAfter = async (ms: number) => {
+      vi.setSystemTime(Date.now() + ms);
+      await send(bindings, { orderId: "a", priority: "standard", tenant: "shop" });
+    };
+    await sendAfter(0);
+    for (let minute = 1; minute < 5; minute++) await sendAfter(60_000);
+    expect(taken).toEqual([flooded, free, free, free, free]);
+    await sendAfter(60_000);
+    expect(taken.at(-1)).toBe(flooded);
   });
 
   it("that are lost say in which lane, of which request and why", async () => {
