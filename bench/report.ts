@@ -1,6 +1,7 @@
 /** What was measured, as Markdown for people and as one line of JSON for machines. Pure. */
 import { percentile, table } from "../scripts/figures.ts";
 import { ACTOR_GB, EMPTY_ACTOR_GB, ESTIMATE_PRICES } from "./prices.ts";
+import { scaleTables } from "./scale.ts";
 import { billOf, dollarsOf, type SourceUnits, totalOf, type UnitsBySource } from "./units.ts";
 
 /** Accept latencies in milliseconds of the same burst against both, in neighbouring moments. */
@@ -107,6 +108,9 @@ const p = (share: number) => (values: readonly number[]) => percentile(values, s
 const p50 = p(0.5);
 const p95 = p(0.95);
 const p99 = p(0.99);
+
+/** Its write, its read and its delete. */
+const OPERATIONS_PER_MESSAGE = 3;
 
 const perSecond = ({ orders, elapsedMs }: Run) => (orders / elapsedMs) * 1_000;
 const cpuPerOrder = ({ cpuMs, orders }: Run) => (cpuMs ?? Number.NaN) / orders;
@@ -259,6 +263,11 @@ export function toMarkdown(measured: Measured): string {
           "What a million orders cost at list prices:",
           billTable(paced, loaded, lone, settings.pace),
           estimates(paced),
+          "What that comes to for a shop of a size, and which limit of the platform it meets first:",
+          scaleTables({
+            dollarsPerMillion: { lone: dollarsPerMillion(lone), paced: dollarsPerMillion(paced), flooded: dollarsPerMillion(loaded) },
+            eventMessages: (loaded.units.get("order-events")?.queueOperations ?? Number.NaN) / OPERATIONS_PER_MESSAGE / loaded.orders,
+          }),
         ]
       : []),
   ].join("\n\n");
