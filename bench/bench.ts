@@ -7,15 +7,17 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { decimalNumber, wholeNumber, withFlags } from "../scripts/flags.ts";
+import { summarize, toJson } from "./bars.ts";
 import { measureBursts } from "./bursts.ts";
 import { countUnits } from "./count.ts";
 import { measureFairness } from "./fair.ts";
 import { measureGrowth } from "./growth.ts";
 import { describeGrowth, growthJson, missedGrowth } from "./growth-report.ts";
 import { profileFlood } from "./hot.ts";
+import type { Measured } from "./measured.ts";
 import { orderSource } from "./orders.ts";
 import { measureRecovery } from "./recovery.ts";
-import { type Measured, summarize, toJson, toMarkdown } from "./report.ts";
+import { toMarkdown } from "./report.ts";
 import { measureVersus } from "./versus.ts";
 
 const USAGE = `Measures Orderline against what a company would use instead, and counts what an order costs. Takes about nine minutes.

@@ -6,8 +6,8 @@
 import { join } from "node:path";
 import { startServer } from "../scripts/server.ts";
 import { accepted, flood, type Order } from "./load.ts";
+import type { Burst } from "./measured.ts";
 import { CATALOGUE, standard } from "./orders.ts";
-import type { Burst } from "./report.ts";
 import { alone, hasReloaded, startPeer } from "./server.ts";
 import { orderline, peer } from "./targets.ts";
 

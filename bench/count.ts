@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Server, startServer } from "../scripts/server.ts";
 import { accepted, flood, type Load, type Order, trickle } from "./load.ts";
-import type { Count, Measured } from "./report.ts";
+import type { Count, Measured } from "./measured.ts";
 import { cpuMsOf, hasReloaded } from "./server.ts";
 import { orderline } from "./targets.ts";
 import { eventOf, sumUnits } from "./units.ts";

@@ -1,6 +1,6 @@
 /** What growth showed, as Markdown for people and as one line of JSON for machines. Pure. */
 import { percentile, table } from "../scripts/figures.ts";
-import type { Count } from "./report.ts";
+import type { Count } from "./measured.ts";
 import { type SourceUnits, totalOf } from "./units.ts";
 
 /** One load on one store. */

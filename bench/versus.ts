@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Server, startServer } from "../scripts/server.ts";
 import { accepted, flood, type Load, type Order, trickle } from "./load.ts";
+import type { Run, Versus } from "./measured.ts";
 import { CATALOGUE, standard } from "./orders.ts";
 import { type Provider, startProvider } from "./provider.ts";
-import type { Run, Versus } from "./report.ts";
 import { alone, cpuMsOf, hasReloaded, startPeer, untilQuiet } from "./server.ts";
 import { type Contestant, orderline, peer } from "./targets.ts";
 

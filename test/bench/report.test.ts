@@ -1,15 +1,7 @@
 import { describe, expect, it } from "vitest";
-import {
-  BARS,
-  type Count,
-  type Measured,
-  type Recovery,
-  type Run,
-  summarize,
-  toJson,
-  toMarkdown,
-  type Versus,
-} from "../../bench/report.ts";
+import { BARS, summarize, toJson } from "../../bench/bars.ts";
+import type { Count, Measured, Recovery, Run, Versus } from "../../bench/measured.ts";
+import { toMarkdown } from "../../bench/report.ts";
 import { sumUnits } from "../../bench/units.ts";
 
 const count = (rowsWritten: number): Count => ({
