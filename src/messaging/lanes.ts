@@ -12,14 +12,14 @@ export const QUEUE_DEADLINE_MS = 5_000;
 export type LaneQueues = NamedQueues<Queue<Hint>>;
 
 /**
- * Measures the backlog of a lane as a tenant meets it: what its queues hold together, and the oldest of it. Rejects when one of
- * them does not answer in time.
+ * Measures the backlog of a lane as a tenant meets it at the worse of its queues: what the fuller one holds, and the oldest
+ * message of either. Rejects when one of them does not answer in time.
  */
 export async function backlogOf(queues: LaneQueues, lane: Priority, tenant: string): Promise<Backlog> {
   const measured = (binding: LaneBinding) => within(QUEUE_DEADLINE_MS, "measuring a lane", () => queues[binding].metrics());
   const backlogs = (await Promise.all(queuesFor(LANES[lane], tenant).map(measured))).map(backlogFrom);
   return {
-    messages: backlogs.reduce((sum, { messages }) => sum + messages, 0),
+    messages: Math.max(...backlogs.map(({ messages }) => messages)),
     ageMs: Math.max(...backlogs.map(({ ageMs }) => ageMs)),
   };
 }

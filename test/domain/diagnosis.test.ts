@@ -33,7 +33,7 @@ describe("The diagnosis of an order", () => {
     }));
 
   it("in a full lane says that starts are put off, how many and by how much", () =>
-    expect(diagnosed([accepted()], { backlog: { messages: 7_500, ageMs: 33_000 } })).toMatchObject({
+    expect(diagnosed([accepted()], { backlog: { messages: 1_875, ageMs: 33_000 } })).toMatchObject({
       situation: "in_lane",
       lane: { probability: 0.5, upToSeconds: 15 },
       sentence: expect.stringContaining("the lane is so full that 50 % of starts are put off by up to 15 s."),
@@ -186,8 +186,8 @@ describe("The sentence of a diagnosis", () => {
     [
       "an order in a lane that is almost full",
       [accepted()],
-      { backlog: { messages: 5_010, ageMs: 0 } },
-      "Waiting for its turn in the standard lane since 08:26:00 UTC; 5010 hints wait there, the oldest for 0 s; the lane is so full that 0 % of starts are put off by up to 1 s. It looks for itself in 20 s.",
+      { backlog: { messages: 1_252, ageMs: 0 } },
+      "Waiting for its turn in the standard lane since 08:26:00 UTC; 1252 hints wait there, the oldest for 0 s; the lane is so full that 0 % of starts are put off by up to 1 s. It looks for itself in 20 s.",
     ],
     [
       "an order without an alarm",
