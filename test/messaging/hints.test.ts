@@ -58,6 +58,21 @@ describe("Hints", () => {
     expect(sent()).toEqual({ standard: ["a", "c"], expedited: ["b", "d"] });
   });
 
+  it("of one moment after the first share a send", async () => {
+    const batches: number[] = [];
+    const queue = {
+      sendBatch: async (messages: readonly object[]) => {
+        batches.push(messages.length);
+        return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+      },
+    };
+    const bindings = Object.fromEntries(Object.keys(LANES.standard.queues).map((binding) => [binding, queue])) as unknown as HintBindings;
+    const sending = ["a", "b", "c"].map((orderId) => sendHints(bindings, [{ orderId, priority: "standard", tenant: "shop" }]));
+    await vi.runAllTimersAsync();
+    await Promise.all(sending);
+    expect(batches).toEqual([1, 2]);
+  });
+
   it("of the other lanes are sent when one lane's queue takes none, and those that are lost are named", async () => {
     const warn = vi.spyOn(log, "warn").mockReturnValue();
     for (const broken of Priority.options) {
