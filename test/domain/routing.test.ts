@@ -39,6 +39,12 @@ describe("The queues of a tenant", () => {
     expect(queuesFor(laneOfQueues(2), "shop")).toEqual(["Q0", "Q1"]);
   });
 
+  it("are chosen by FNV-1a, so that they are the same in every release", () => {
+    // Published test vectors: 0x811c9dc5 for the empty text, 0xe40c292c for "a".
+    expect(queuesFor(laneOfQueues(4), "")).toEqual(["Q1", "Q2"]);
+    expect(queuesFor(laneOfQueues(4), "a")).toEqual(["Q0", "Q2"]);
+  });
+
   it("are seldom both those of another: of four queues, one pair in six", () => {
     const pairs = Array.from({ length: 3_000 }, (_, n) => [...queuesFor(laneOfQueues(4), `tenant-${n}`)].sort().join());
     const shares = [...Map.groupBy(pairs, (pair) => pair).values()].map(({ length }) => length / pairs.length);
