@@ -19,6 +19,7 @@ import {
 } from "../domain/decide.ts";
 import type { OrderState } from "../domain/order.ts";
 import { ageingDeadlineOf, isMoving, plan, RUN_GRACE_MS } from "../domain/progress.ts";
+import { laneOf } from "../domain/routing.ts";
 import { excerpt } from "../platform/log.ts";
 import { OrderRecord } from "./order-record.ts";
 import type { OrderPorts } from "./ports.ts";
@@ -107,7 +108,7 @@ export class OrderRunner {
     const stale = hint.probe === undefined && known.priority !== hint.priority;
     if (stale) return { status: known.status, retryAfterMs: null };
     const carried = this.#carry(hint);
-    if (!hint.canLeave || !(await this.#ports.leaves(carried, known.order.tenant))) return carried;
+    if (!hint.canLeave || !(await this.#ports.leaves(carried, known.order.tenant, laneOf(hint)))) return carried;
     this.#ports.background(this.#comeBackAfter(carried));
     return { status: this.#record.state.status, retryAfterMs: null };
   }

@@ -37,7 +37,7 @@ export interface OrderPorts {
   /** The version that the history shows, or null when it has none; rejects when it does not answer. */
   historyVersion(order: HistoryKey): Promise<number | null>;
   /** Whether whoever sent a hint to an order of the tenant goes on before the work that it led to has ended: true as soon as he does. Never rejects. */
-  leaves(work: Promise<unknown>, tenant: string): Promise<boolean>;
+  leaves(work: Promise<unknown>, tenant: string, lane: Priority): Promise<boolean>;
   /** What waits in a lane; rejects when nobody knows. */
   backlog(priority: Priority, tenant: string): Promise<Backlog>;
   /** Goes on after the answer has been given. */

@@ -9,6 +9,7 @@ import { type Commit, OrderEvent } from "../../src/contract/events.ts";
 import { type HistoryKey, OrderStatus } from "../../src/contract/order.ts";
 import type { PinnedProfile } from "../../src/contract/profile.ts";
 import { apply, type OrderState } from "../../src/domain/order.ts";
+import type { OrderPorts } from "../../src/runtime/ports.ts";
 import { fold } from "../support/orders.ts";
 import type { Ended, Surroundings } from "../support/surroundings.ts";
 import {
@@ -58,7 +59,7 @@ vi.mock("../../src/providers/index.ts", async (original) => ({
   providersFrom: (_: unknown, profile: PinnedProfile | null) => around().ports.providers(profile),
 }));
 vi.mock("../../src/actors/patience.ts", () => ({
-  leaves: (work: Promise<unknown>, tenant: string) => around().ports.leaves(work, tenant),
+  leaves: (...asked: Parameters<OrderPorts["leaves"]>) => around().ports.leaves(...asked),
 }));
 vi.mock("../../src/actors/breakers.ts", () => ({ breakersFrom: () => around().ports.breakers }));
 vi.mock("../../src/projections/history/queries.ts", async (original) => ({

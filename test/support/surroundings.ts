@@ -71,7 +71,7 @@ export class Surroundings {
   /** From 0 up to 1. */
   random: () => number = () => 0.5;
   /** Whether whoever hinted goes on before the run has ended. */
-  leaves: (work: Promise<unknown>, tenant: string) => Promise<boolean> = async () => false;
+  leaves: OrderPorts["leaves"] = async () => false;
   /** Kills the process of the order. */
   kill: () => void = () => {};
   protected timers: Timer[] = [];
@@ -101,7 +101,7 @@ export class Surroundings {
       this.whileHistoryIsAsked();
       return shown;
     },
-    leaves: (work, tenant) => this.leaves(work, tenant),
+    leaves: (...asked) => this.leaves(...asked),
     backlog: async () => {
       if (!this.queuesWork) throw new Error("the queue is down");
       return this.oldestInLane === null ? { messages: 0, ageMs: 0 } : { messages: 1, ageMs: this.now - this.oldestInLane };
