@@ -159,7 +159,6 @@ function readDone(body: string | null, said: string): ProviderAnswer {
 /** @returns the body as text, or null when it is longer than `MAX_ANSWER_BYTES` */
 async function bodyOf(response: Response): Promise<string | null> {
   if (response.body === null) return "";
-  if (isSurelyShort(response.headers)) return response.text();
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
@@ -169,12 +168,6 @@ async function bodyOf(response: Response): Promise<string | null> {
     text += decoder.decode(chunk, { stream: true });
   }
   return text + decoder.decode();
-}
-
-/** A body of a known length need not be read piece by piece. A compressed one may be longer than it says. */
-function isSurelyShort(headers: Headers): boolean {
-  const length = headers.get("content-length");
-  return length !== null && Number(length) <= MAX_ANSWER_BYTES && headers.get("content-encoding") === null;
 }
 
 /** Undefined when the body is no JSON. Each schema that parses the result decides what that means. */
