@@ -7,7 +7,7 @@ import { type Server, startServer } from "../scripts/server.ts";
 import { accepted, flood, type Load, type Order, trickle } from "./load.ts";
 import type { Count, Measured } from "./measured.ts";
 import { cpuMsOf, hasReloaded } from "./server.ts";
-import { orderline } from "./targets.ts";
+import { orderline, SETTLE_MS } from "./targets.ts";
 import { eventOf, sumUnits } from "./units.ts";
 
 /** How long orders are sent at a pace: at ten a second, enough of them that a cold start hardly shows. */
@@ -22,8 +22,6 @@ const LONE_ORDERS = 8;
 
 /** However full a lane is. */
 const CONFIRM_TIMEOUT_MS = 90_000;
-/** Every order looks after itself once, ten seconds after it was placed; then its last row is written. */
-const SETTLE_MS = 12_000;
 const WATCH_INTERVAL_MS = 250;
 
 /** Lines of the last orders are still on their way when the last alarm has been seen. */

@@ -14,8 +14,7 @@ import type { Fairness } from "./measured.ts";
 import { CATALOGUE, standard } from "./orders.ts";
 import { type Provider, startProvider } from "./provider.ts";
 import { hasReloaded, untilQuiet } from "./server.ts";
-import { orderline } from "./targets.ts";
-import { FAST_PORTS, portsAt } from "./versus.ts";
+import { FAST_PORTS, orderline, portsAt } from "./targets.ts";
 
 /** So long that lanes, and not the machine, are what orders wait for. */
 const LATENCY_MS = 500;

@@ -16,8 +16,7 @@ import { accepted, flood, type Load, type Order, trickle } from "./load.ts";
 import { standard } from "./orders.ts";
 import { type Provider, startProvider } from "./provider.ts";
 import { alone, hasReloaded, memoryOf } from "./server.ts";
-import { type Contestant, orderline } from "./targets.ts";
-import { FAST_MS, FAST_PORTS, portsAt } from "./versus.ts";
+import { type Contestant, FAST_MS, FAST_PORTS, orderline, portsAt } from "./targets.ts";
 
 /** Actors look after themselves ten seconds after their order was placed, and leave the memory ten seconds after that. */
 const EVICTED_MS = 60_000;

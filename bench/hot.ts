@@ -9,8 +9,7 @@ import { accepted, flood, type Order } from "./load.ts";
 import { CATALOGUE, standard } from "./orders.ts";
 import { hottestModules, modulesTable, profileTable } from "./profile.ts";
 import { startProvider } from "./provider.ts";
-import { orderline } from "./targets.ts";
-import { FAST_MS, FAST_PORTS, portsAt, SETTLE_MS } from "./versus.ts";
+import { FAST_MS, FAST_PORTS, orderline, portsAt, SETTLE_MS } from "./targets.ts";
 
 const FILE = join(ROOT, "dist/bench.cpuprofile");
 

@@ -11,8 +11,7 @@ import type { Recovery } from "./measured.ts";
 import { CATALOGUE, standard } from "./orders.ts";
 import { type Provider, startProvider } from "./provider.ts";
 import { startPeer } from "./server.ts";
-import { type Contestant, orderline, peer } from "./targets.ts";
-import { FAST_MS, FAST_PORTS, portsAt } from "./versus.ts";
+import { type Contestant, FAST_MS, FAST_PORTS, orderline, peer, portsAt } from "./targets.ts";
 
 const WATCH_INTERVAL_MS = 100;
 

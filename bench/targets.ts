@@ -6,6 +6,19 @@ import type { Target } from "./load.ts";
 
 const HEADERS = { authorization: `Bearer ${DEVELOPMENT_KEY}` };
 
+/** What a provider takes when it is not to be what orders wait for. */
+export const FAST_MS = 2;
+
+/** Orderline's own stock stays on. */
+export const FAST_PORTS = ["PAYMENT", "FULFILMENT", "NOTIFICATION"] as const;
+
+/** The variables that make Orderline call the provider at these ports. */
+export const portsAt = (url: string, ports: readonly string[]) =>
+  Object.fromEntries(ports.map((port) => [`${port}_URL`, `${url}/${port.toLowerCase()}`]));
+
+/** Orderline's orders look after themselves once, ten seconds after they were placed: that is part of what they cost. */
+export const SETTLE_MS = 12_000;
+
 const ANSWER_TIMEOUT_MS = 120_000;
 
 export interface Contestant {

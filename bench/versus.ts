@@ -13,9 +13,8 @@ import type { Run, Versus } from "./measured.ts";
 import { CATALOGUE, standard } from "./orders.ts";
 import { type Provider, startProvider } from "./provider.ts";
 import { alone, cpuMsOf, hasReloaded, startPeer, untilQuiet } from "./server.ts";
-import { type Contestant, orderline, peer } from "./targets.ts";
+import { type Contestant, FAST_MS, FAST_PORTS, orderline, peer, portsAt, SETTLE_MS } from "./targets.ts";
 
-export const FAST_MS = 2;
 const SLOW_MS = 100;
 
 /** Of light load, for which one turn is some hundred orders, and of floods, of which each server's first is its warm-up. */
@@ -38,9 +37,6 @@ const WATCH_INTERVAL_MS = 250;
 
 /** An order that is not confirmed by then never will be. */
 const CONFIRM_TIMEOUT_MS = 120_000;
-
-/** Orderline's orders look after themselves once, ten seconds after they were placed: that is part of what they cost. */
-export const SETTLE_MS = 12_000;
 
 export interface Plan {
   /** Of one flood. */
@@ -105,12 +101,6 @@ export async function measureVersus(
   const others = { ...hung, confirmMs: hung.confirmMs.filter((ms) => ms < HUNG_MS) };
   return { floods, light, hung: { calm, others, hung: hung.confirmMs.length - others.confirmMs.length }, slow: slowRuns };
 }
-
-/** Orderline's own stock stays on. */
-export const FAST_PORTS = ["PAYMENT", "FULFILMENT", "NOTIFICATION"] as const;
-
-export const portsAt = (url: string, ports: readonly string[]) =>
-  Object.fromEntries(ports.map((port) => [`${port}_URL`, `${url}/${port.toLowerCase()}`]));
 
 /** Starts the servers one after the other, and stops each when it is up. */
 async function paused<Name extends string>(starting: Readonly<Record<Name, () => Promise<Contestant>>>): Promise<Record<Name, Contestant>> {

@@ -39,7 +39,7 @@ export interface LanePolicy {
 
 /**
  * Expedited orders retry fast and give up within a minute, because a customer waits. Standard orders ride out an outage of
- * several minutes. The capacity of the standard lane is what the 40 consumers of a tenant, twenty a queue, clear in about ten seconds.
+ * several minutes. The capacity of the standard lane is what its 80 consumers, twenty a queue, clear in about five seconds.
  */
 const TABLE = {
   expedited: {
