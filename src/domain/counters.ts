@@ -103,8 +103,8 @@ export function recount(tally: Tally, groups: readonly CountedGroup[]): Tally {
 export function mergeTallies(tallies: readonly Tally[]): Tally {
   const merged = emptyTally();
   for (const tally of tallies) {
-    for (const priority of Priority.options) {
-      for (const status of OrderStatus.options) addOrders(merged, priority, status, tally.orders[priority]?.[status] ?? 0);
+    for (const [priority, counts] of entriesOf(tally.orders)) {
+      for (const [status, count] of entriesOf(counts)) addOrders(merged, priority, status, count);
     }
     for (const [currency, sum] of Object.entries(tally.revenue)) increase(merged.revenue, currency, sum);
     for (const [key, slice] of Object.entries(tally.slices)) addSlice(sliceAt(merged, key), slice);
@@ -235,8 +235,8 @@ const waitsOf = (slice: Slice, priority: Priority): Record<string, number> => en
 function addSlice(to: Slice, from: Slice): void {
   to.submitted += from.submitted;
   to.confirmed += from.confirmed;
-  for (const priority of Priority.options) {
-    for (const [bucket, count] of Object.entries(from.waiting[priority] ?? {})) increase(waitsOf(to, priority), bucket, count);
+  for (const [priority, waits] of entriesOf(from.waiting)) {
+    for (const [bucket, count] of entriesOf(waits)) increase(waitsOf(to, priority), bucket, count);
   }
 }
 
@@ -247,10 +247,7 @@ function copyOf({ orders, revenue, slices }: Tally): Tally {
 }
 
 function mapValues<Key extends string, Value>(record: Partial<Record<Key, Value>>, change: (value: Value) => Value): Record<Key, Value> {
-  return Object.fromEntries(Object.entries<Value>(record as Record<Key, Value>).map(([key, value]) => [key, change(value)])) as Record<
-    Key,
-    Value
-  >;
+  return Object.fromEntries(entriesOf(record).map(([key, value]) => [key, change(value)])) as Record<Key, Value>;
 }
 
 /** What comes to nothing is removed, so that equal tallies look equal however they came about. */
@@ -266,6 +263,9 @@ function entryOf<Key extends string, Value>(record: Partial<Record<Key, Value>>,
   record[key] = fresh;
   return fresh;
 }
+
+const entriesOf = <Key extends string, Value>(record: Partial<Record<Key, Value>>): [Key, Value][] =>
+  Object.entries(record) as [Key, Value][];
 
 function recordOf<Key extends string, Value>(keys: readonly Key[], toValue: (key: Key) => Value): Record<Key, Value> {
   return Object.fromEntries(keys.map((key) => [key, toValue(key)])) as Record<Key, Value>;
