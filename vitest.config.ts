@@ -32,6 +32,8 @@ export default defineConfig({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
               compatibilityFlags: ["service_binding_extra_handlers"],
+              // Besides the one of wrangler.toml: a test lays a history over them.
+              d1Databases: { PART_1: "part-1", PART_2: "part-2", PART_3: "part-3", PART_4: "part-4" },
               bindings: {
                 MIGRATIONS: await readD1Migrations("./migrations"),
                 DEVELOPMENT_KEYS: "allow",

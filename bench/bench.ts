@@ -14,6 +14,7 @@ import { measureFairness } from "./fair.ts";
 import { measureGrowth } from "./growth.ts";
 import { describeGrowth, growthJson, missedGrowth } from "./growth-report.ts";
 import { profileFlood } from "./hot.ts";
+import { describeLists, listsJson, listsMissed, measureLists } from "./lists.ts";
 import type { Measured } from "./measured.ts";
 import { orderSource } from "./orders.ts";
 import { measureRecovery } from "./recovery.ts";
@@ -38,6 +39,7 @@ Usage: npm run bench -- [flags]
   --growth          measure instead what an order costs with 100,000 orders in the history against 1,000, and what the runtime
                     holds after 20,000 orders came to rest against 2,000; takes about twenty minutes
   --carried N       orders that are really carried for that       (20000)
+  --lists           measure instead how long lists take with 1,000,000 rows in four databases against 1,000; takes two minutes
   --email           every customer has an address, and gets a mail
   --json            print the result as one line of JSON
   --check           exit with 1 when a bar is missed
@@ -67,6 +69,7 @@ const Options = z.object({
   profile: z.boolean().default(false),
   growth: z.boolean().default(false),
   carried: wholeNumber(2_000, 100_000).default(20_000),
+  lists: z.boolean().default(false),
   email: z.boolean().default(false),
   json: z.boolean().default(false),
   check: z.boolean().default(false),
@@ -86,6 +89,7 @@ async function main(options: Options): Promise<number> {
       return 0;
     }
     if (options.growth) return await printGrowth(options);
+    if (options.lists) return await printLists(options);
     const measured = await measure(options);
     console.log(options.json ? toJson(measured) : toMarkdown(measured));
     return options.check && summarize(measured).missed.length > 0 ? 1 : 0;
@@ -101,6 +105,13 @@ async function printGrowth({ carried, concurrency, email, json, check }: Options
   const growth = { machine: machine(), ...(await measureGrowth(plan, orderSource({ email }), ownDirectory(), say)) };
   console.log(json ? growthJson(growth) : describeGrowth(growth));
   return check && missedGrowth(growth).length > 0 ? 1 : 0;
+}
+
+/** @returns the exit code */
+async function printLists({ json, check }: Options): Promise<number> {
+  const lists = { machine: machine(), ...(await measureLists(ownDirectory(), say)) };
+  console.log(json ? listsJson(lists) : describeLists(lists));
+  return check && listsMissed(lists) ? 1 : 0;
 }
 
 async function measure({ only, orders, concurrency, rounds, floods, recover, crashes, pace, email }: Options): Promise<Measured> {

@@ -32,6 +32,8 @@ interface Limit {
   /** Orders a second at which it is met. */
   readonly at: number;
   readonly what: string;
+  /** How it is raised, or what becomes of orders beyond it. */
+  readonly remedy: string;
 }
 
 /** What the counts say of an order at a pace. */
@@ -45,10 +47,26 @@ export interface Costs {
 /** In the order in which a growing shop meets them. */
 export function limitsOf({ eventMessages }: Pick<Costs, "eventMessages">): Limit[] {
   const limits: Limit[] = [
-    { at: WRITING_ACTOR_PER_SECOND / STOCK_REQUESTS, what: "one actor holds the stock of one SKU, if every order has it" },
-    { at: VELOCITY_ACTORS * ACTOR_PER_SECOND, what: "four actors count the orders of one tenant's customers" },
-    { at: QUEUES_OF_A_TENANT * QUEUE_PER_SECOND, what: "two queues carry one tenant's hints" },
-    { at: QUEUE_PER_SECOND / eventMessages, what: "one queue carries the changes of all orders" },
+    {
+      at: WRITING_ACTOR_PER_SECOND / STOCK_REQUESTS,
+      what: "one actor holds the stock of one SKU, if every order has it",
+      remedy: "sell it as several SKUs, or hold it elsewhere: a provider of inventory",
+    },
+    {
+      at: VELOCITY_ACTORS * ACTOR_PER_SECOND,
+      what: "four actors count the orders of one tenant's customers",
+      remedy: "none counts: what cannot be asked does not hold an order",
+    },
+    {
+      at: QUEUES_OF_A_TENANT * QUEUE_PER_SECOND,
+      what: "two queues carry one tenant's hints",
+      remedy: "hints that are refused are lost, and each order's alarm carries it on: later, not less",
+    },
+    {
+      at: QUEUE_PER_SECOND / eventMessages,
+      what: "one queue carries the changes of all orders",
+      remedy: "`ORDER_EVENTS_2` and so on in `wrangler.toml`",
+    },
   ];
   return limits.sort((a, b) => a.at - b.at);
 }
@@ -77,8 +95,8 @@ export function scaleTables(costs: Costs): string {
   return [
     table(header, rows),
     table(
-      ["", "limit", "met at orders a second"],
-      limits.map(({ at, what }, index) => [String(index + 1), what, Math.floor(at).toLocaleString("en")]),
+      ["", "limit", "met at orders a second", "what then"],
+      limits.map(({ at, what, remedy }, index) => [String(index + 1), what, Math.floor(at).toLocaleString("en"), remedy]),
     ),
   ].join("\n\n");
 }

@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { Options, USAGE } from "./deploy/args.ts";
 import { type Cloudflare, CloudflareError, connect } from "./deploy/cloudflare.ts";
-import { type Config, placeholders, readConfig, resolve, variables, writeConfig } from "./deploy/config.ts";
+import { type Config, misplaced, placeholders, readConfig, resolve, variables, writeConfig } from "./deploy/config.ts";
 import { KEY_STORE, makeKey } from "./deploy/keys.ts";
 import { withFlags } from "./flags.ts";
 import { environment, ROOT, runWrangler } from "./wrangler.ts";
@@ -22,9 +22,10 @@ process.exitCode = await withFlags(process.argv.slice(2), Options, USAGE, main);
 async function main(flags: Options): Promise<number> {
   if (flags["dry-run"]) return dryRun(flags);
   const config = readConfig();
-  const unset = placeholders(config, variables(flags.var));
-  if (unset.length > 0) {
-    console.error(unset.join("\n"));
+  const given = variables(flags.var);
+  const wrong = [...placeholders(config, given), ...misplaced(config, given)];
+  if (wrong.length > 0) {
+    console.error(wrong.join("\n"));
     return 1;
   }
   try {

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { KeyRecord, Scope } from "../src/tenants/keys.ts";
+import { readConfig } from "./deploy/config.ts";
 import { DEVELOPMENT_KEY } from "./dev-key.ts";
 import { withFlags } from "./flags.ts";
 import { forWrangler, Options, USAGE } from "./start/args.ts";
@@ -40,13 +41,21 @@ async function main(flags: Options): Promise<number> {
   const digest = createHash("sha256").update(DEVELOPMENT_KEY).digest("hex");
   // One after the other: both open the same local store, and the second to come finds it locked.
   const prepared =
-    (await prepare("the history", ["d1", "migrations", "apply", "HISTORY", "--local", ...persist])) &&
+    (await migrate(persist)) &&
     (await prepare("the development key", [
       ...["kv", "key", "put", digest, JSON.stringify(RECORD)],
       ...["--binding", "API_KEYS", "--local", ...persist],
     ]));
   if (ending) return 0;
   return prepared ? serve(flags) : 1;
+}
+
+/** All databases of wrangler.toml, one after the other for the same reason. */
+async function migrate(persist: readonly string[]): Promise<boolean> {
+  for (const { binding } of readConfig().d1_databases) {
+    if (!(await prepare(`the database ${binding}`, ["d1", "migrations", "apply", binding, "--local", ...persist]))) return false;
+  }
+  return true;
 }
 
 /** Runs a command of wrangler to its end; its output is shown only when it fails. */

@@ -3,11 +3,13 @@
  * `npm run types` holds it against that file. What an actor can be asked, and under which name it is found:
  * `actors/addresses.ts`.
  */
-import type { DeadLetter, OrdersChanged } from "./contract/messages.ts";
+import type { DeadLetter } from "./contract/messages.ts";
+import type { ChangeQueues } from "./messaging/changes.ts";
 import type { LaneQueues } from "./messaging/lanes.ts";
+import type { HistoryBindings } from "./projections/history/databases.ts";
 import type { ProviderBindings } from "./providers/index.ts";
 
-export interface Env extends LaneQueues, ProviderBindings {
+export interface Env extends LaneQueues, ChangeQueues, HistoryBindings, ProviderBindings {
   readonly ORDERS: DurableObjectNamespace;
   readonly INVENTORY: DurableObjectNamespace;
   readonly VELOCITY: DurableObjectNamespace;
@@ -17,14 +19,12 @@ export interface Env extends LaneQueues, ProviderBindings {
   readonly REDRIVES: DurableObjectNamespace;
   readonly TENANTS: DurableObjectNamespace;
 
-  readonly HISTORY: D1Database;
   /** SHA-256 of an API key, in hex, to the `KeyRecord` of `tenants/keys.ts`. */
   readonly API_KEYS: KVNamespace;
   /** A tenant to its current `StoredProfile`, see `contract/profile.ts`. */
   readonly PROFILES: KVNamespace;
 
   readonly ORDERS_DEAD_LETTER: Queue<DeadLetter>;
-  readonly ORDER_EVENTS: Queue<OrdersChanged>;
 
   /** Overrides of `contract/lanes.ts` as JSON. */
   readonly LANES?: string;

@@ -17,17 +17,20 @@ export { StatsShard } from "./actors/stats-shard.ts";
 export { TenantActor } from "./actors/tenant-actor.ts";
 export { VelocityActor } from "./actors/velocity-actor.ts";
 
-/** One consumer per queue of wrangler.toml. */
+/** By the queue of wrangler.toml. */
 const CONSUMERS: Readonly<Record<string, (batch: MessageBatch<unknown>, env: Env) => Promise<void>>> = {
   ...Object.fromEntries(Object.values(LANES).flatMap(({ queues }) => Object.values(queues).map((queue) => [queue, consumeLane]))),
   "orders-dead-letter": consumeDeadLetters,
   "order-events": consumeOrderEvents,
 };
 
+/** Where one queue does not take all changes, there are `order-events-2` and so on. */
+const FURTHER_EVENTS = /^order-events-\d+$/;
+
 export default {
   fetch: app.fetch,
   async queue(batch, env) {
-    const consume = CONSUMERS[batch.queue];
+    const consume = CONSUMERS[batch.queue.replace(FURTHER_EVENTS, "order-events")];
     if (!consume) throw new Error(`no consumer for the queue ${batch.queue}`);
     await consume(batch, env);
   },

@@ -6,6 +6,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
 import { z } from "zod";
+import { partitionsFrom } from "../../src/projections/history/databases.ts";
 import { ROOT } from "../wrangler.ts";
 import type { Cloudflare } from "./cloudflare.ts";
 
@@ -49,6 +50,27 @@ export function placeholders({ vars }: Pick<Config, "vars">, given: Readonly<Rec
   return [
     `CONFIRMATION_FROM is still ${sender}, which nobody may send from. Set it in wrangler.toml, or with --var CONFIRMATION_FROM:orders@your-domain, to a sender that your account may use; or set NOTIFICATION_URL to whatever sends your mail.`,
   ];
+}
+
+/**
+ * Whether the history lies over databases that are there. The Worker would find out, too, but only when somebody asks it.
+ * @returns one sentence each, with what to do about it
+ */
+export function misplaced(
+  { vars, d1_databases }: Pick<Config, "vars" | "d1_databases">,
+  given: Readonly<Record<string, string>>,
+): string[] {
+  try {
+    const partitions = partitionsFrom(String(given.HISTORY_PARTITIONS ?? vars.HISTORY_PARTITIONS ?? ""));
+    const bound = new Set(d1_databases.map(({ binding }) => binding));
+    const missing = new Set(partitions.flatMap(({ databases }) => databases).filter((name) => !bound.has(name)));
+    return [...missing].map(
+      (name) => `HISTORY_PARTITIONS names ${name}, which is no database of wrangler.toml. Add it there, see docs/deploy.md.`,
+    );
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
+    return [`HISTORY_PARTITIONS cannot be read: ${why}\nWhat it may be: docs/deploy.md.`];
+  }
 }
 
 /** Variables as they are written on a command line, `NAME:VALUE`. */

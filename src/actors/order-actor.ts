@@ -179,12 +179,12 @@ export class OrderActor extends Actor implements Serves<OrderAddress> {
       breakers: breakersFrom(env),
       // Projections believe what they are told, so they are told of nothing that might still be rolled back.
       publish: async (change) => {
-        if (await this.store.isDurable()) await sendChange(env.ORDER_EVENTS, change);
+        if (await this.store.isDurable()) await sendChange(env, change);
       },
       hint: (hint) => sendHints(env, [hint]),
       deadLetter: async (letter) =>
         void (await within(QUEUE_DEADLINE_MS, "sending a dead letter", () => env.ORDERS_DEAD_LETTER.send(letter))),
-      historyVersion: (order) => historyVersion(env.HISTORY, order),
+      historyVersion: (order) => historyVersion(env, order),
       leaves,
       backlog: (priority, tenant) => backlogOf(env, priority, tenant),
       background: (work) => ctx.waitUntil(work),

@@ -38,7 +38,7 @@ quarantine.openapi(
     responses: { 200: json(QuarantineList, "The causes, the most frequent first."), ...errors(503) },
   }),
   async (c) => {
-    const parked = await orNull(c, parkedGroups(c.env.HISTORY, c.var.caller.tenant));
+    const parked = await orNull(c, parkedGroups(c.env, c.var.caller.tenant));
     return parked ? c.json({ ...parked, groups: parked.groups.flatMap(groupOf) }, 200) : respond(c, historyDown, RETRY);
   },
 );
@@ -137,7 +137,7 @@ function answer(c: Call, found: FoundRedrive) {
 
 async function matching(c: Call, filter: QuarantineFilter): Promise<{ parked: ParkedOrder[]; truncated: boolean } | null> {
   // One more than is taken tells whether there are more without a count.
-  const found = await orNull(c, parkedOrders(c.env.HISTORY, c.var.caller.tenant, filter, MAX_REDRIVEN + 1));
+  const found = await orNull(c, parkedOrders(c.env, c.var.caller.tenant, filter, MAX_REDRIVEN + 1));
   return found && { parked: found.slice(0, MAX_REDRIVEN), truncated: found.length > MAX_REDRIVEN };
 }
 

@@ -3,6 +3,7 @@
  * least once: until the history shows an order's version, the order's alarm publishes it again.
  */
 import type { OrderChanged, OrdersChanged } from "../contract/messages.ts";
+import { random } from "../platform/ambient.ts";
 import { within } from "../platform/deadline.ts";
 import { excerpt, log } from "../platform/log.ts";
 import { QUEUE_DEADLINE_MS } from "./lanes.ts";
@@ -15,14 +16,20 @@ const GATHER_MS = 400;
 const MAX_CHANGES = 20;
 const MAX_NOTES = 300;
 
+/** The producers of wrangler.toml that take changes. */
+export interface ChangeQueues {
+  readonly ORDER_EVENTS: Queue<OrdersChanged>;
+  readonly [further: `ORDER_EVENTS_${number}`]: Queue<OrdersChanged> | undefined;
+}
+
 const outbox = new Outbox<OrderChanged>(GATHER_MS);
 
 /** Publishes one change, together with others of this isolate. Never rejects. */
-export const sendChange = (events: Queue<OrdersChanged>, change: OrderChanged): Promise<void> =>
+export const sendChange = (queues: ChangeQueues, change: OrderChanged): Promise<void> =>
   outbox.add([change], async (changes) => {
     try {
       const messages = packed(changes).map((body) => ({ body }));
-      await within(QUEUE_DEADLINE_MS, "publishing changes", () => events.sendBatch(messages));
+      await within(QUEUE_DEADLINE_MS, "publishing changes", () => anyOf(queues).sendBatch(messages));
     } catch (error) {
       for (const { order } of changes)
         log.error("order.publish_failed", {
@@ -34,6 +41,14 @@ export const sendChange = (events: Queue<OrdersChanged>, change: OrderChanged): 
         });
     }
   });
+
+/** A queue takes 5,000 messages a second. Every consumer takes every change, so that sends are spread by chance. */
+function anyOf(queues: ChangeQueues): Queue<OrdersChanged> {
+  const names = ["ORDER_EVENTS" as const, ...Object.keys(queues).filter(isFurther)];
+  return queues[names[Math.floor(random() * names.length)] as (typeof names)[number]] as Queue<OrdersChanged>;
+}
+
+const isFurther = (name: string): name is `ORDER_EVENTS_${number}` => /^ORDER_EVENTS_\d+$/.test(name);
 
 /** The changes as messages. Each is of one tenant, so that a message which has to come again is nobody else's. */
 export function packed(changes: readonly OrderChanged[]): OrdersChanged[] {

@@ -51,12 +51,11 @@ export async function attentionOf(env: Env, tenant: string, at: number, toPlatfo
       return null;
     }
   };
-  const { HISTORY } = env;
   const [parked, held, overran, letters, ...breakers] = await Promise.all([
-    ask("history", () => parkedGroups(HISTORY, tenant)),
-    ask("history", () => waitingFor(HISTORY, tenant, "held")),
-    ask("history", () => waitingFor(HISTORY, tenant, "stage_overran")),
-    toPlatform ? ask("history", () => deadLettersSince(HISTORY, at - DEAD_LETTERS_FOR_MS)) : null,
+    ask("history", () => parkedGroups(env, tenant)),
+    ask("history", () => waitingFor(env, tenant, "held")),
+    ask("history", () => waitingFor(env, tenant, "stage_overran")),
+    toPlatform ? ask("history", () => deadLettersSince(env.HISTORY, at - DEAD_LETTERS_FOR_MS)) : null,
     ...ProviderName.options.map((name) => ask(name, () => breakerOf(env, tenant, name))),
   ]);
   const items = [

@@ -124,7 +124,7 @@ export async function reconcileLastDay(env: Env): Promise<void> {
   const period = { from: new Date(from).toISOString(), to: new Date(to).toISOString(), repair: false, limit: NIGHTLY_LIMIT };
   for (const tenant of tenants) {
     const pages = Math.floor(NIGHTLY_PAGES / tenants.length);
-    const isSample = (await auditPage(env.HISTORY, tenant, { from, to }, null, pages * NIGHTLY_LIMIT + 1)).length > pages * NIGHTLY_LIMIT;
+    const isSample = (await auditPage(env, tenant, { from, to }, null, pages * NIGHTLY_LIMIT + 1)).length > pages * NIGHTLY_LIMIT;
     const somewhere: Start = { phase: "history", placedAt: Math.floor(from + dice() * (to - from)), orderId: "" };
     let cursor = isSample ? await cursors.write(somewhere, questionOf({ from, to })) : undefined;
     for (let page = 0; page < pages; page++) {
@@ -149,7 +149,7 @@ async function historyPage(
   limit: number,
 ): Promise<Page> {
   // One more than asked for tells whether there is a next page.
-  const rows = await auditPage(env.HISTORY, tenant, period, start, limit + 1);
+  const rows = await auditPage(env, tenant, period, start, limit + 1);
   const page = rows.slice(0, limit);
   const counted = await countedFor(
     env,
@@ -161,7 +161,7 @@ async function historyPage(
   );
   const last = page.at(-1);
   if (last && rows.length > limit) return { audits, next: { phase: "history", placedAt: last.placedAt, orderId: last.orderId } };
-  const [kept, { submitted }] = await Promise.all([countOrdersOf(env.HISTORY, tenant), statsHubActor(env, tenant).snapshot()]);
+  const [kept, { submitted }] = await Promise.all([countOrdersOf(env, tenant), statsHubActor(env, tenant).snapshot()]);
   return { audits, next: kept < submitted ? { phase: "counters", shard: 0, orderId: "" } : null };
 }
 
@@ -176,7 +176,7 @@ async function lostPage(
   const actor = statsShardActor(env, tenant, shard);
   const counted = await within(ACTOR_DEADLINE_MS, "walking the counters", () => actor.contributionsAfter(orderId, WALK));
   const missing = await missingOrders(
-    env.HISTORY,
+    env,
     [...counted].map(([orderId, { placedAt }]) => ({ tenant, placedAt, orderId })),
   );
   const audits = await auditor.all(missing.map((id) => ({ orderId: id, shown: { history: null, counters: counted.get(id) ?? null } })));

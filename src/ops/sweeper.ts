@@ -58,7 +58,7 @@ export async function sweep(env: Env, { tenant, random = dice, at = now() }: Swe
   const report = { checked: 0, healthy: 0, stuck: 0, alarmLost: 0, historyBehind: 0, unreachable: 0 };
   for (const name of tenants) {
     const ranges = rangesAt(at, random, await tracksOf(env, name));
-    const overdue = (await overdueOrders(env.HISTORY, name, ranges, fair)).slice(0, fair);
+    const overdue = (await overdueOrders(env, name, ranges, fair)).slice(0, fair);
     const found = await pMap(overdue, (order) => poke(env, name, order), { concurrency: MAX_CONCURRENT_ACTORS });
     report.checked += found.length;
     for (const outcome of found) report[outcome]++;

@@ -10,7 +10,7 @@ const MAX_KNOWN_TENANTS = 10_000;
  * @param random uniform in [0, 1)
  */
 export async function someTenants(env: Env, most: number, random: () => number): Promise<string[]> {
-  const tenants = await tenantsOf(env.HISTORY, MAX_KNOWN_TENANTS);
+  const tenants = await tenantsOf(env, MAX_KNOWN_TENANTS);
   const start = Math.floor(random() * tenants.length);
   return [...tenants.slice(start), ...tenants.slice(0, start)].slice(0, most);
 }

@@ -3,12 +3,12 @@
  * orders settle. A projection that may lag behind the others belongs on a queue of its own, since it would hold up the watermark.
  */
 import { type CounterActors, countersProjection } from "./counters/projection.ts";
+import type { HistoryBindings } from "./history/databases.ts";
 import { historyProjection } from "./history/projector.ts";
 import type { Projection } from "./projection.ts";
 
 /** The bindings that the projections write to, besides the actors of the counters. */
-export interface ProjectionBindings {
-  readonly HISTORY: D1Database;
+export interface ProjectionBindings extends HistoryBindings {
   readonly METER?: string;
 }
 

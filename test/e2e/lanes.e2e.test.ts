@@ -1,14 +1,12 @@
 /** A lane is a row of the table and a queue: proven with a copy of the project that has one more of each. */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { copyOfProject } from "../../scripts/copy.ts";
 import { DEVELOPMENT_KEY } from "../../scripts/dev-key.ts";
 import { type Server, startServer } from "../../scripts/server.ts";
-
-const ROOT = join(import.meta.dirname, "../..");
-const COPIED = ["src", "scripts", "migrations", "wrangler.toml", "package.json", "package-lock.json", "tsconfig.json"];
+import { ROOT } from "../../scripts/wrangler.ts";
 
 /** Its queue collects for longer than an order waits before it ages, so that the order below is carried by the lane it ages into. */
 const ROW = `
@@ -38,23 +36,11 @@ retry_delay = 10
 dead_letter_queue = "orders-dead-letter"
 `;
 
-function edit(path: string, change: (text: string) => string): void {
-  const before = readFileSync(path, "utf8");
-  const after = change(before);
-  if (after === before) throw new Error(`${path} was not changed`);
-  writeFileSync(path, after);
-}
-
-function copyWithLane(waitSeconds: number): string {
-  const copy = mkdtempSync(join(tmpdir(), "orderline-lane-"));
-  for (const path of COPIED) cpSync(join(ROOT, path), join(copy, path), { recursive: true });
-  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  edit(join(copy, "src/contract/lanes.ts"), (text) => text.replace("\n} as const satisfies Record<string, LanePolicy>;", ROW));
-  edit(join(copy, "wrangler.toml"), (text) =>
-    text.replace("# Expedited: small batches, no waiting.", (line) => `${QUEUE(waitSeconds)}\n${line}`),
-  );
-  return copy;
-}
+const copyWithLane = (waitSeconds: number): string =>
+  copyOfProject({
+    "src/contract/lanes.ts": (text) => text.replace("\n} as const satisfies Record<string, LanePolicy>;", ROW),
+    "wrangler.toml": (text) => text.replace("# Expedited: small batches, no waiting.", (line) => `${QUEUE(waitSeconds)}\n${line}`),
+  });
 
 const headers = { authorization: `Bearer ${DEVELOPMENT_KEY}`, "content-type": "application/json" };
 

@@ -18,7 +18,7 @@ const parkedAs = (n: number, causeClass: "bug" | "poison" | "provider_down", cau
 beforeAll(async () => {
   key = await grant(TENANT);
   const heldAt = Date.now() - HOLD_MS + HOUR;
-  await projectHistory(env.HISTORY, [
+  await projectHistory(env, [
     parkedAs(1, "provider_down", "provider_down authorize: 503"),
     parkedAs(2, "provider_down", "provider_down authorize: 503"),
     parkedAs(3, "poison", "poison route: answered 400"),

@@ -8,8 +8,8 @@ import { orderIdOf, summary } from "../projections/history/summaries.ts";
 const change = (n: number): OrderChanged => ({ order: summary({ orderId: orderIdOf(n), version: n }), commits: [] });
 
 async function sent(changes: readonly OrderChanged[], sendBatch: (batch: readonly object[]) => Promise<unknown>): Promise<void> {
-  const events = { sendBatch } as unknown as Queue<OrdersChanged>;
-  const sending = Promise.all(changes.map((one) => sendChange(events, one)));
+  const queues = { ORDER_EVENTS: { sendBatch } as unknown as Queue<OrdersChanged> };
+  const sending = Promise.all(changes.map((one) => sendChange(queues, one)));
   await vi.runAllTimersAsync();
   await sending;
 }

@@ -139,14 +139,14 @@ describe("A reconciliation", { timeout: 30_000 }, () => {
     const [id = ""] = await confirmedOrders(tenant, 1);
     const order = summarize(await stateOf(tenant, id));
     const { repairHistory } = await import("../../src/projections/history/audit.ts");
-    await projectHistory(env.HISTORY, [{ ...order, version: order.version + 1, status: "in_fulfilment" }]);
-    await repairHistory(env.HISTORY, [{ order, seen: order.version }]);
+    await projectHistory(env, [{ ...order, version: order.version + 1, status: "in_fulfilment" }]);
+    await repairHistory(env, [{ order, seen: order.version }]);
     expect(await totals(env.HISTORY, tenant)).toMatchObject([{ status: "in_fulfilment" }]);
   });
 
   it("reports rows of orders that do not exist, and leaves them for a person", async () => {
     const placedAt = Date.now();
-    await projectHistory(env.HISTORY, [summary({ tenant: "rec-ghost", orderId: orderIdOf(31), placedAt })]);
+    await projectHistory(env, [summary({ tenant: "rec-ghost", orderId: orderIdOf(31), placedAt })]);
     for (const repair of [true, false]) {
       expect((await audit("rec-ghost", { repair })).differences).toMatchObject([{ what: "there is no such order", repaired: false }]);
     }
@@ -180,7 +180,7 @@ describe("A reconciliation", { timeout: 30_000 }, () => {
     );
     const tally = await shard(tenant, lost).apply(before);
     await env.STATS_HUBS.getByName(tenant).merge([{ shard: shardOf(lost), ...tally }]);
-    await projectHistory(env.HISTORY, before);
+    await projectHistory(env, before);
     await env.HISTORY.prepare("DELETE FROM orders WHERE order_id = ?").bind(lost).run();
     const { checked, differences } = await audit(tenant);
     expect(differences).toMatchObject([{ orderId: lost, subject: "history", what: "the order is missing from the history" }]);

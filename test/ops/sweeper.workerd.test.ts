@@ -118,7 +118,7 @@ describe("A sweep", { timeout: 30_000 }, () => {
 
   it("counts orders that nobody knows as unreachable", async () => {
     const at = Date.now() - 10 * MINUTE;
-    await projectHistory(env.HISTORY, [summary({ orderId: orderIdOf(77), tenant: "sweep-ghost", placedAt: at, updatedAt: at })]);
+    await projectHistory(env, [summary({ orderId: orderIdOf(77), tenant: "sweep-ghost", placedAt: at, updatedAt: at })]);
     expect(await sweep(env, { tenant: "sweep-ghost" })).toMatchObject({ checked: 1, unreachable: 1 });
   });
 
@@ -155,11 +155,11 @@ describe("What counts as overdue", () => {
   let count = 0;
   const shown = async (over: Parameters<typeof summary>[0]) => {
     const tenant = `overdue-${++count}`;
-    await projectHistory(env.HISTORY, [summary({ orderId: orderIdOf(1_000 + count), tenant, ...over })]);
+    await projectHistory(env, [summary({ orderId: orderIdOf(1_000 + count), tenant, ...over })]);
     return (
       (
         await overdueOrders(
-          env.HISTORY,
+          env,
           tenant,
           rangesAt(NOW, () => 0.5),
           10,
@@ -223,10 +223,10 @@ describe("What counts as overdue", () => {
 
   it("belongs to any tenant of the history, each named once", async () => {
     await projectHistory(
-      env.HISTORY,
+      env,
       [5, 6, 7].map((n) => summary({ orderId: orderIdOf(n), tenant: n === 7 ? "zz-2" : "zz-1" })),
     );
-    expect((await tenantsOf(env.HISTORY, 1_000)).slice(-2)).toEqual(["zz-1", "zz-2"]);
-    expect(await tenantsOf(env.HISTORY, 1)).toHaveLength(1);
+    expect((await tenantsOf(env, 1_000)).slice(-2)).toEqual(["zz-1", "zz-2"]);
+    expect(await tenantsOf(env, 1)).toHaveLength(1);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Cloudflare } from "../../scripts/deploy/cloudflare.ts";
-import { type Config, placeholders, readConfig, resolve, titleOf, variables } from "../../scripts/deploy/config.ts";
+import { type Config, misplaced, placeholders, readConfig, resolve, titleOf, variables } from "../../scripts/deploy/config.ts";
 
 /** An account with what is given, by name, which counts what is made. */
 function account(there: Readonly<Record<string, string>> = {}) {
@@ -72,5 +72,25 @@ describe("A sender that is still a placeholder", () => {
     });
     expect(placeholders(CONFIG, { CONFIRMATION_FROM: "a@shop.dev" })).toEqual([]);
     expect(placeholders({ vars: { CONFIRMATION_FROM: "a@shop.dev" } }, { CONFIRMATION_FROM: "orders@example.com" })).toHaveLength(1);
+  });
+});
+
+describe("A history over several databases", () => {
+  const two = JSON.stringify([{ from: "2027-01-01T00:00:00Z", databases: ["HISTORY", "HISTORY_2"] }]);
+  const second = { binding: "HISTORY_2", database_name: "orderline-history-2" };
+
+  it("is deployed when each of them stands in wrangler.toml", () => {
+    expect(misplaced(CONFIG, {})).toEqual([]);
+    expect(misplaced({ ...CONFIG, d1_databases: [...CONFIG.d1_databases, second] }, { HISTORY_PARTITIONS: two })).toEqual([]);
+  });
+
+  it("is refused when it names one that does not, or cannot be read", () => {
+    expect(misplaced({ ...CONFIG, vars: { HISTORY_PARTITIONS: two } }, {})).toEqual([
+      "HISTORY_PARTITIONS names HISTORY_2, which is no database of wrangler.toml. Add it there, see docs/deploy.md.",
+    ]);
+    expect(misplaced(CONFIG, { HISTORY_PARTITIONS: "HISTORY_2" })).toEqual([expect.stringContaining("HISTORY_PARTITIONS cannot be read")]);
+    expect(misplaced(CONFIG, { HISTORY_PARTITIONS: '[{"from":"may","databases":["HISTORY"]}]' })).toEqual([
+      expect.stringContaining("[0].from"),
+    ]);
   });
 });

@@ -45,7 +45,7 @@ reading.openapi(
   async (c) => {
     const { from, to, limit, cursor, ...filter } = c.req.valid("query");
     const period = { ...(from && { from: Date.parse(from) }), ...(to && { to: Date.parse(to) }) };
-    const page = await orNull(c, listOrders(c.env.HISTORY, c.var.caller.tenant, { ...filter, ...period }, cursor ?? null, limit));
+    const page = await orNull(c, listOrders(c.env, c.var.caller.tenant, { ...filter, ...period }, cursor ?? null, limit));
     if (!page) return respond(c, problem("unavailable", "the history does not answer just now; single orders can still be read"), RETRY);
     if (page.outcome === "refused") return respond(c, problem("invalid-cursor", page.refusal.detail ?? page.refusal.reason));
     return c.json({ orders: page.orders.map(listItemOf), nextCursor: page.next }, 200);

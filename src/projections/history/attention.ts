@@ -8,6 +8,7 @@ import { type Attention, type CauseClass, Priority } from "../../contract/order.
 import { Millis, OrderId } from "../../contract/primitives.ts";
 import { MAX_GROUPS, type QuarantineFilter, SAMPLE_IDS } from "../../contract/quarantine.ts";
 import { within } from "../../platform/deadline.ts";
+import { askAll, type HistoryBindings, oldestFirst } from "./databases.ts";
 
 /** A person waits for the answer. Every question only reads, so the caller may repeat it. */
 const QUERY_DEADLINE_MS = 10_000;
@@ -25,8 +26,8 @@ const EXAMPLES = 5;
 export const ATTENTION_SQL = {
   groups: `
     SELECT cause_fingerprint, count(*) AS orders, min(placed_at) AS oldest, max(placed_at) AS newest,
-      (SELECT json_group_array(order_id) FROM (
-        SELECT sample.order_id FROM orders AS sample
+      (SELECT json_group_array(json_object('placedAt', placed_at, 'orderId', order_id)) FROM (
+        SELECT sample.placed_at, sample.order_id FROM orders AS sample
         WHERE sample.tenant = ?1 AND sample.attention = 'quarantined' AND sample.cause_fingerprint = orders.cause_fingerprint
         ORDER BY sample.placed_at, sample.order_id LIMIT ${SAMPLE_IDS}
       )) AS samples,
@@ -61,7 +62,7 @@ const GroupRow = z.object({
   samples: z
     .string()
     .transform((json) => JSON.parse(json) as unknown)
-    .pipe(z.array(OrderId)),
+    .pipe(z.array(z.object({ placedAt: Millis, orderId: OrderId }))),
   total: z.int(),
   groups: z.int(),
 });
@@ -78,21 +79,35 @@ export interface ParkedGroup {
 export interface Parked {
   /** The largest `MAX_GROUPS`, largest first. */
   readonly groups: readonly ParkedGroup[];
+  /** Those left out, which may be counted once for each database of the history. */
   readonly groupsOmitted: number;
   readonly total: number;
 }
 
 /** The parked orders, grouped by cause. Reads one index entry per parked order. Rejects when D1 fails or stalls. */
-export async function parkedGroups(d1: D1Database, tenant: string): Promise<Parked> {
-  const { results } = await within(QUERY_DEADLINE_MS, "grouping the quarantine in D1", () =>
-    d1.prepare(ATTENTION_SQL.groups).bind(tenant).all(),
+export async function parkedGroups(bindings: HistoryBindings, tenant: string): Promise<Parked> {
+  const answers = await within(QUERY_DEADLINE_MS, "grouping the quarantine in D1", () =>
+    askAll(bindings, (d1) => d1.prepare(ATTENTION_SQL.groups).bind(tenant).all()),
   );
-  const rows = z.array(GroupRow).parse(results);
-  const { total = 0, groups = 0 } = rows[0] ?? {};
+  const found = answers.map(({ results }) => z.array(GroupRow).parse(results));
+  const groups = [...Map.groupBy(found.flat(), ({ cause_fingerprint }) => cause_fingerprint)]
+    .map(([causeFingerprint, rows]) => ({
+      causeFingerprint,
+      orders: rows.reduce((sum, { orders }) => sum + orders, 0),
+      oldest: Math.min(...rows.map(({ oldest }) => oldest)),
+      newest: Math.max(...rows.map(({ newest }) => newest)),
+      samples: rows
+        .flatMap(({ samples }) => samples)
+        .sort(oldestFirst)
+        .slice(0, SAMPLE_IDS)
+        .map(({ orderId }) => orderId),
+    }))
+    .sort((a, b) => b.orders - a.orders || (a.causeFingerprint < b.causeFingerprint ? -1 : 1));
+  const omitted = found.reduce((sum, rows) => sum + (rows[0]?.groups ?? 0) - rows.length, 0);
   return {
-    groups: rows.map(({ total: _, groups: __, cause_fingerprint: causeFingerprint, ...group }) => ({ ...group, causeFingerprint })),
-    groupsOmitted: groups - rows.length,
-    total,
+    groups: groups.slice(0, MAX_GROUPS),
+    groupsOmitted: omitted + Math.max(0, groups.length - MAX_GROUPS),
+    total: found.reduce((sum, rows) => sum + (rows[0]?.total ?? 0), 0),
   };
 }
 
@@ -109,18 +124,24 @@ export interface ParkedOrder {
  * The parked orders that fit a filter, expedited ones first, then by age. When more than `limit` fit, an arbitrary `limit` of them.
  * Rejects when D1 fails or stalls.
  */
-export async function parkedOrders(d1: D1Database, tenant: string, filter: QuarantineFilter, limit: number): Promise<ParkedOrder[]> {
-  const statement = parkedStatement(d1, tenant, filter, limit);
-  const { results } = await within(QUERY_DEADLINE_MS, "reading the quarantine from D1", () => statement.all());
-  return z
-    .array(ParkedRow)
-    .parse(results)
+export async function parkedOrders(
+  bindings: HistoryBindings,
+  tenant: string,
+  filter: QuarantineFilter,
+  limit: number,
+): Promise<ParkedOrder[]> {
+  const answers = await within(QUERY_DEADLINE_MS, "reading the quarantine from D1", () =>
+    askAll(bindings, (d1) => parkedStatement(d1, tenant, filter, limit).all()),
+  );
+  return answers
+    .flatMap(({ results }) => z.array(ParkedRow).parse(results))
     .filter(
       ({ cause_fingerprint: causeFingerprint }) =>
         filter.causeClass === undefined || causeFingerprint.startsWith(classPrefix(filter.causeClass)),
     )
     .map((row) => ({ orderId: row.order_id, priority: row.priority, placedAt: row.placed_at, causeFingerprint: row.cause_fingerprint }))
-    .sort((a, b) => lanes.indexOf(a.priority) - lanes.indexOf(b.priority) || a.placedAt - b.placedAt || (a.orderId < b.orderId ? -1 : 1));
+    .sort((a, b) => lanes.indexOf(a.priority) - lanes.indexOf(b.priority) || oldestFirst(a, b))
+    .slice(0, limit);
 }
 
 /** Exported for the test that asks SQLite's planner about each filter. */
@@ -151,13 +172,26 @@ export interface Waiting {
 }
 
 /** The orders that wait for a person for one reason other than being parked. Rejects when D1 fails or stalls. */
-export async function waitingFor(d1: D1Database, tenant: string, attention: Exclude<Attention, "quarantined">): Promise<Waiting> {
-  const asked = () =>
+export async function waitingFor(
+  bindings: HistoryBindings,
+  tenant: string,
+  attention: Exclude<Attention, "quarantined">,
+): Promise<Waiting> {
+  const asked = (d1: D1Database) =>
     d1.batch<unknown>([d1.prepare(ATTENTION_SQL.count).bind(tenant, attention), d1.prepare(ATTENTION_SQL.oldest).bind(tenant, attention)]);
-  const [counted, oldest] = await within(QUERY_DEADLINE_MS, "reading what waits from D1", asked);
-  const count = z.array(z.object({ orders: z.int() })).parse(counted?.results)[0]?.orders ?? 0;
-  const rows = z.array(OldestRow).parse(oldest?.results);
-  return { count, oldest: rows.map((row) => ({ orderId: row.order_id, placedAt: row.placed_at, updatedAt: row.updated_at })) };
+  const answers = await within(QUERY_DEADLINE_MS, "reading what waits from D1", () => askAll(bindings, asked));
+  const counts = answers.flatMap(([counted]) => z.array(z.object({ orders: z.int() })).parse(counted?.results));
+  const rows = answers.flatMap(([, oldest]) => z.array(OldestRow).parse(oldest?.results));
+  return {
+    count: Math.min(
+      MAX_COUNTED,
+      counts.reduce((sum, { orders }) => sum + orders, 0),
+    ),
+    oldest: rows
+      .map((row) => ({ orderId: row.order_id, placedAt: row.placed_at, updatedAt: row.updated_at }))
+      .sort(oldestFirst)
+      .slice(0, EXAMPLES),
+  };
 }
 
 const DeadLettersRow = z.object({ letters: z.int(), oldest: Millis.nullable(), newest: Millis.nullable() });

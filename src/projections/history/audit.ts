@@ -8,6 +8,7 @@ import { z } from "zod";
 import type { HistoryKey, JournaledOrder } from "../../contract/order.ts";
 import { OrderId } from "../../contract/primitives.ts";
 import { within } from "../../platform/deadline.ts";
+import { askAll, byDatabase, type HistoryBindings, oldestFirst } from "./databases.ts";
 import type { Position } from "./queries.ts";
 import { HISTORY_KEY, orders as table } from "./schema.ts";
 
@@ -29,13 +30,16 @@ export const AUDIT_SQL = {
  * or stalls.
  */
 export async function auditPage(
-  d1: D1Database,
+  bindings: HistoryBindings,
   tenant: string,
   period: { readonly from: number; readonly to: number },
   after: Position | null,
   limit: number,
 ): Promise<HistoryRow[]> {
-  return within(AUDIT_DEADLINE_MS, "reading history for an audit", () => auditQuery(d1, tenant, period, after, limit).all());
+  const found = await within(AUDIT_DEADLINE_MS, "reading history for an audit", () =>
+    askAll(bindings, (d1) => auditQuery(d1, tenant, period, after, limit).all()),
+  );
+  return found.flat().sort(oldestFirst).slice(0, limit);
 }
 
 /** Exported for the test that asks SQLite's planner about it. */
@@ -57,27 +61,38 @@ export function auditQuery(
 }
 
 /** How many orders of a tenant the history has. It reads one index entry per order, which is too much for a request of a client. */
-export async function countOrdersOf(d1: D1Database, tenant: string): Promise<number> {
-  const counted = await within(AUDIT_DEADLINE_MS, "counting history", () => d1.prepare(AUDIT_SQL.count).bind(tenant).first());
-  return z.object({ orders: z.int() }).parse(counted).orders;
+export async function countOrdersOf(bindings: HistoryBindings, tenant: string): Promise<number> {
+  const counted = await within(AUDIT_DEADLINE_MS, "counting history", () =>
+    askAll(bindings, (d1) => d1.prepare(AUDIT_SQL.count).bind(tenant).first()),
+  );
+  return z
+    .array(z.object({ orders: z.int() }))
+    .parse(counted)
+    .reduce((sum, { orders }) => sum + orders, 0);
 }
 
 /** The orders that have no row in the history. */
-export async function missingOrders(d1: D1Database, orders: readonly HistoryKey[]): Promise<string[]> {
-  const keys = orders.map(({ tenant, placedAt, orderId }) => [tenant, placedAt, orderId]);
-  const asked = () => d1.prepare(AUDIT_SQL.missing).bind(JSON.stringify(keys)).all();
-  const { results } = await within(AUDIT_DEADLINE_MS, "looking for missing rows", asked);
-  return z
-    .array(z.object({ order_id: OrderId }))
-    .parse(results)
-    .map((row) => row.order_id);
+export async function missingOrders(bindings: HistoryBindings, orders: readonly HistoryKey[]): Promise<string[]> {
+  const asked = ([d1, own]: [D1Database, HistoryKey[]]) => {
+    const keys = own.map(({ tenant, placedAt, orderId }) => [tenant, placedAt, orderId]);
+    return d1.prepare(AUDIT_SQL.missing).bind(JSON.stringify(keys)).all();
+  };
+  const answers = await within(AUDIT_DEADLINE_MS, "looking for missing rows", () =>
+    Promise.all(byDatabase(bindings, orders, (order) => order).map(asked)),
+  );
+  const found = answers.flatMap(({ results }) => z.array(z.object({ order_id: OrderId })).parse(results));
+  return found.map((row) => row.order_id);
 }
 
 const { tenant: _, placedAt: __, orderId: ___, ...columns } = getTableColumns(table);
 const WHOLE_ROW = Object.fromEntries(Object.entries(columns).map(([field, column]) => [field, sql.raw(`excluded.${column.name}`)]));
 
-/** Repairs the rows in one transaction. A row that shows a later version by now is left alone. Rejects when D1 fails or stalls. */
-export async function repairHistory(d1: D1Database, rows: readonly JournaledOrder[]): Promise<void> {
+/** Repairs the rows, those of one database in one transaction. A row that shows a later version by now is left alone. Rejects when D1 fails or stalls. */
+export async function repairHistory(bindings: HistoryBindings, rows: readonly JournaledOrder[]): Promise<void> {
+  await Promise.all(byDatabase(bindings, rows, ({ order }) => order).map(([d1, own]) => repairRows(d1, own)));
+}
+
+async function repairRows(d1: D1Database, rows: readonly JournaledOrder[]): Promise<void> {
   const db = drizzle(d1);
   const [first, ...rest] = rows.map(({ order, seen }) =>
     db

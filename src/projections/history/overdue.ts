@@ -7,6 +7,7 @@ import { z } from "zod";
 import type { OrderStatus, TrackName } from "../../contract/order.ts";
 import { OrderId, Tenant } from "../../contract/primitives.ts";
 import { within } from "../../platform/deadline.ts";
+import { askAll, type HistoryBindings } from "./databases.ts";
 
 /** A sweep is in no hurry, but D1 runs one query at a time and a slow one holds up requests. */
 const QUERY_DEADLINE_MS = 20_000;
@@ -40,12 +41,12 @@ export const OVERDUE_SQL = {
 } as const;
 
 /** The tenants that have an order in the history, at most `limit`, sorted by name. */
-export async function tenantsOf(d1: D1Database, limit: number): Promise<string[]> {
-  const { results } = await within(QUERY_DEADLINE_MS, "listing tenants from D1", () => d1.prepare(OVERDUE_SQL.tenants).bind(limit).all());
-  return z
-    .array(z.object({ tenant: Tenant }))
-    .parse(results)
-    .map(({ tenant }) => tenant);
+export async function tenantsOf(bindings: HistoryBindings, limit: number): Promise<string[]> {
+  const answers = await within(QUERY_DEADLINE_MS, "listing tenants from D1", () =>
+    askAll(bindings, (d1) => d1.prepare(OVERDUE_SQL.tenants).bind(limit).all()),
+  );
+  const found = answers.flatMap(({ results }) => z.array(z.object({ tenant: Tenant })).parse(results));
+  return [...new Set(found.map(({ tenant }) => tenant))].sort().slice(0, limit);
 }
 
 /** Orders of one status, placed from `from` until `to` and not changed since `unchangedSince`. All times in milliseconds. */
@@ -70,16 +71,19 @@ const Row = z.object({ order_id: OrderId, version: z.int() });
  * or stalls.
  */
 export async function overdueOrders(
-  d1: D1Database,
+  bindings: HistoryBindings,
   tenant: string,
   ranges: readonly OverdueRange[],
   limitPerRange: number,
 ): Promise<OverdueOrder[]> {
-  const statements = ranges.map(({ status, track, from, to, unchangedSince }) =>
-    d1.prepare(OVERDUE_SQL.overdue).bind(tenant, status, from, to, unchangedSince, track, limitPerRange),
+  const statements = (d1: D1Database) =>
+    ranges.map(({ status, track, from, to, unchangedSince }) =>
+      d1.prepare(OVERDUE_SQL.overdue).bind(tenant, status, from, to, unchangedSince, track, limitPerRange),
+    );
+  const answers = await within(QUERY_DEADLINE_MS, "looking for overdue orders in D1", () =>
+    askAll(bindings, (d1) => d1.batch(statements(d1))),
   );
-  const answers = await within(QUERY_DEADLINE_MS, "looking for overdue orders in D1", () => d1.batch(statements));
-  const found = answers.flatMap(({ results }) =>
+  const found = answers.flat().flatMap(({ results }) =>
     z
       .array(Row)
       .parse(results)

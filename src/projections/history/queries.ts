@@ -10,6 +10,7 @@ import { type HistoryKey, type OrderStatus, OrderSummary, type Priority, type Re
 import { Millis, OrderId } from "../../contract/primitives.ts";
 import { cursorOf } from "../../platform/cursor.ts";
 import { within } from "../../platform/deadline.ts";
+import { askAll, databasesOf, type HistoryBindings, oldestFirst } from "./databases.ts";
 import { orders, UNUSUAL_PRIORITY } from "./schema.ts";
 
 /** A page of this size takes some milliseconds. D1 runs one query at a time, so a longer one would hold up the rest. */
@@ -49,7 +50,7 @@ export type OrderPage =
  * @param limit orders wanted, from 1; more than `MAX_PAGE_SIZE` are never returned
  */
 export async function listOrders(
-  d1: D1Database,
+  bindings: HistoryBindings,
   tenant: string,
   filter: OrderFilter,
   cursor: string | null,
@@ -60,9 +61,10 @@ export async function listOrders(
   if (after?.outcome === "refused") return { outcome: "refused", refusal: { reason: after.reason, detail: CURSOR_REFUSALS[after.reason] } };
   const size = Math.min(limit, MAX_PAGE_SIZE);
   // One more than asked for tells whether there is a next page without a count.
-  const rows = await within(LIST_DEADLINE_MS, "listing orders from D1", () =>
-    pageQuery(d1, tenant, filter, after?.position ?? null, size + 1).all(),
+  const found = await within(LIST_DEADLINE_MS, "listing orders from D1", () =>
+    askAll(bindings, (d1) => pageQuery(d1, tenant, filter, after?.position ?? null, size + 1).all()),
   );
+  const rows = found.flat().sort((a, b) => oldestFirst(b, a));
   const page = rows.slice(0, size).map((row) => OrderSummary.parse(row));
   const last = page.at(-1);
   return {
@@ -77,8 +79,9 @@ export async function listOrders(
 export const VERSION_SQL = "SELECT version FROM orders WHERE tenant = ? AND placed_at = ? AND order_id = ?";
 
 /** The version that the history has of an order, null when it has none. Rejects when D1 fails or takes over two seconds. */
-export async function historyVersion(d1: D1Database, { tenant, placedAt, orderId }: HistoryKey): Promise<number | null> {
-  const query = d1.prepare(VERSION_SQL).bind(tenant, placedAt, orderId);
+export async function historyVersion(bindings: HistoryBindings, order: HistoryKey): Promise<number | null> {
+  const { tenant, placedAt, orderId } = order;
+  const query = databasesOf(bindings).of(order).prepare(VERSION_SQL).bind(tenant, placedAt, orderId);
   const version = await within(VERSION_DEADLINE_MS, "reading a version from D1", () => query.first("version"));
   return z.int().nullable().parse(version);
 }

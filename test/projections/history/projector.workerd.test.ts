@@ -9,7 +9,7 @@ import { orderIdOf, projectHistory, summary } from "./summaries.ts";
 const HISTORY = env.HISTORY;
 
 async function stored(tenant: string) {
-  const page = await listOrders(HISTORY, tenant, {}, null, 100);
+  const page = await listOrders(env, tenant, {}, null, 100);
   return page.outcome === "listed" ? page.orders : [];
 }
 
@@ -26,7 +26,7 @@ describe("The projector", () => {
       startedAt: 1_700_000_000_001,
       confirmedAt: 1_700_000_000_002,
     });
-    await projectHistory(HISTORY, [order]);
+    await projectHistory(env, [order]);
     expect(await stored("whole")).toEqual([order]);
   });
 
@@ -46,47 +46,47 @@ describe("The projector", () => {
       confirmedAt: placed.placedAt + 2,
       updatedAt: placed.placedAt + 3,
     } as const;
-    await projectHistory(HISTORY, [placed]);
-    await projectHistory(HISTORY, [moved]);
+    await projectHistory(env, [placed]);
+    await projectHistory(env, [moved]);
     expect(await stored("moved")).toEqual([moved]);
     const settled = { ...placed, version: 8, attention: null, reason: null };
-    await projectHistory(HISTORY, [settled]);
+    await projectHistory(env, [settled]);
     expect(await stored("moved"), "what is nothing any more is nothing there, too").toEqual([settled]);
   });
 
   it("keeps the highest version, whatever the order of arrival and however often it arrives", async () => {
     const at = (version: number, status: "accepted" | "processing" | "confirmed") =>
       summary({ tenant: "races", orderId: orderIdOf(20), version, status });
-    await projectHistory(HISTORY, [at(2, "processing"), at(1, "accepted"), at(2, "processing")]);
+    await projectHistory(env, [at(2, "processing"), at(1, "accepted"), at(2, "processing")]);
     expect(await shownVersion(orderIdOf(20))).toBe(2);
-    await projectHistory(HISTORY, [at(5, "confirmed")]);
-    await projectHistory(HISTORY, [at(1, "accepted")]);
+    await projectHistory(env, [at(5, "confirmed")]);
+    await projectHistory(env, [at(1, "accepted")]);
     expect(await stored("races")).toEqual([at(5, "confirmed")]);
   });
 
   it("bills two rows for a new standard order of a guest, two for its next status and none for a duplicate", async () => {
     const order = summary({ tenant: "bill", orderId: orderIdOf(30) });
     const changed = { ...order, version: 2, status: "confirmed" as const };
-    expect((await projectHistory(HISTORY, [order])).rowsWritten).toBe(2);
-    expect((await projectHistory(HISTORY, [changed])).rowsWritten).toBe(2);
-    expect((await projectHistory(HISTORY, [changed])).rowsWritten).toBe(0);
+    expect((await projectHistory(env, [order])).rowsWritten).toBe(2);
+    expect((await projectHistory(env, [changed])).rowsWritten).toBe(2);
+    expect((await projectHistory(env, [changed])).rowsWritten).toBe(0);
   });
 
   it("writes a full delivery of 100 orders at once", async () => {
     const orders = Array.from({ length: 100 }, (_, i) => summary({ tenant: "full", orderId: orderIdOf(100 + i) }));
-    expect((await projectHistory(HISTORY, orders)).rowsWritten).toBe(200);
+    expect((await projectHistory(env, orders)).rowsWritten).toBe(200);
     expect(await stored("full")).toHaveLength(100);
   });
 
   it("does nothing when there is nothing to do", async () => {
-    expect(await projectHistory(HISTORY, [])).toEqual({ durable: new Set(), rowsWritten: 0 });
+    expect(await projectHistory(env, [])).toEqual({ durable: new Set(), rowsWritten: 0 });
   });
 
   it("gives up on a database that does not answer", async () => {
     const stalled = { prepare: (sql: string) => HISTORY.prepare(sql), batch: () => new Promise(() => {}) } as unknown as D1Database;
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
-      const outcome = projectHistory(stalled, [summary()]);
+      const outcome = projectHistory({ HISTORY: stalled }, [summary()]);
       await vi.advanceTimersByTimeAsync(PROJECTION_DEADLINE_MS);
       expect(await outcome).toEqual({ durable: new Set(), rowsWritten: 0 });
     } finally {

@@ -52,7 +52,7 @@ async function planOf(query: { toSQL(): { sql: string; params: unknown[] } }): P
 async function everyPage(tenant: string, filter: OrderFilter, limit: number): Promise<string[]> {
   const ids: string[] = [];
   for (let cursor: string | null = null; ; ) {
-    const page = await listOrders(HISTORY, tenant, filter, cursor, limit);
+    const page = await listOrders(env, tenant, filter, cursor, limit);
     if (page.outcome === "refused") throw new Error(page.refusal.reason);
     ids.push(...page.orders.map((order) => order.orderId));
     if (page.next === null) return ids;
@@ -97,7 +97,7 @@ describe("With 100,000 orders in history", () => {
         (filter.customer === undefined || (i % 3 !== 0 && filter.customer === `c${i % 500}`)) &&
         placedAt(i) >= (filter.from ?? 0) &&
         placedAt(i) < (filter.to ?? Number.POSITIVE_INFINITY);
-      const page = await listOrders(HISTORY, "busy", filter, null, 30);
+      const page = await listOrders(env, "busy", filter, null, 30);
       const shown = page.outcome === "listed" ? page.orders.map((order) => order.orderId) : page;
       expect(shown, JSON.stringify(filter)).toEqual(newest.filter(fits).slice(0, 30).map(orderIdOf));
     }
@@ -105,8 +105,8 @@ describe("With 100,000 orders in history", () => {
 
   it("finds a version by primary key, and null for an order it has not seen", async () => {
     const key = { tenant: "busy", placedAt: placedAt(5), orderId: orderIdOf(5) };
-    expect(await historyVersion(HISTORY, key)).toBe(1);
-    expect(await historyVersion(HISTORY, { ...key, orderId: orderIdOf(MANY + 5) })).toBeNull();
+    expect(await historyVersion(env, key)).toBe(1);
+    expect(await historyVersion(env, { ...key, orderId: orderIdOf(MANY + 5) })).toBeNull();
     expect(await planOf({ toSQL: () => ({ sql: VERSION_SQL, params: ["x", 1, "x"] }) })).toBe(
       "SEARCH orders USING PRIMARY KEY (tenant=? AND placed_at=? AND order_id=?)",
     );
@@ -133,15 +133,15 @@ describe("With 100,000 orders in history", () => {
   });
 
   it("shows a tenant its own orders only, whoever made the cursor", async () => {
-    const busy = await listOrders(HISTORY, "busy", {}, null, 10);
+    const busy = await listOrders(env, "busy", {}, null, 10);
     if (busy.outcome !== "listed") throw new Error("refused");
-    const calm = await listOrders(HISTORY, "calm", {}, busy.next, 10);
+    const calm = await listOrders(env, "calm", {}, busy.next, 10);
     expect(calm).toMatchObject({ outcome: "listed" });
     expect(calm.outcome === "listed" && calm.orders.every((order) => order.tenant === "calm")).toBe(true);
   });
 
   it("gives no page longer than the maximum", async () => {
-    const page = await listOrders(HISTORY, "busy", {}, null, 1_000_000);
+    const page = await listOrders(env, "busy", {}, null, 1_000_000);
     expect(page.outcome === "listed" && page.orders.length).toBe(MAX_PAGE_SIZE);
   });
 });
@@ -149,11 +149,11 @@ describe("With 100,000 orders in history", () => {
 describe("A cursor", () => {
   it("is refused with other filters than it was made for", async () => {
     const orders = [1, 2, 3].map((n) => summary({ orderId: orderIdOf(900_000 + n), tenant: "cursors", status: "held" }));
-    await projectHistory(HISTORY, orders);
-    const page = await listOrders(HISTORY, "cursors", { status: "held" }, null, 1);
+    await projectHistory(env, orders);
+    const page = await listOrders(env, "cursors", { status: "held" }, null, 1);
     if (page.outcome !== "listed" || page.next === null) throw new Error("there must be a next page");
-    expect(await listOrders(HISTORY, "cursors", { status: "held" }, page.next, 1)).toMatchObject({ outcome: "listed" });
-    expect(await listOrders(HISTORY, "cursors", { status: "failed" }, page.next, 1)).toMatchObject({
+    expect(await listOrders(env, "cursors", { status: "held" }, page.next, 1)).toMatchObject({ outcome: "listed" });
+    expect(await listOrders(env, "cursors", { status: "failed" }, page.next, 1)).toMatchObject({
       outcome: "refused",
       refusal: { reason: "cursor_of_other_filters" },
     });
@@ -166,13 +166,13 @@ describe("A cursor", () => {
     async (other) => {
       const tenant = "cursors-of-one";
       const orders = [1, 2].map((n) => summary({ orderId: orderIdOf(700_000 + n), tenant, status: "held", customerId: "c1" }));
-      await projectHistory(HISTORY, orders);
-      const page = await listOrders(HISTORY, tenant, madeFor, null, 1);
+      await projectHistory(env, orders);
+      const page = await listOrders(env, tenant, madeFor, null, 1);
       if (page.outcome !== "listed" || page.next === null) throw new Error("there must be a next page");
-      expect(await listOrders(HISTORY, tenant, madeFor, page.next, 1)).toMatchObject({ outcome: "listed", orders: [{}], next: null });
+      expect(await listOrders(env, tenant, madeFor, page.next, 1)).toMatchObject({ outcome: "listed", orders: [{}], next: null });
       const leftOut = Object.fromEntries(Object.keys(other).map((field) => [field, undefined]));
       for (const filter of [other, leftOut]) {
-        expect(await listOrders(HISTORY, tenant, { ...madeFor, ...filter }, page.next, 1)).toMatchObject({
+        expect(await listOrders(env, tenant, { ...madeFor, ...filter }, page.next, 1)).toMatchObject({
           outcome: "refused",
           refusal: { reason: "cursor_of_other_filters" },
         });
@@ -183,7 +183,7 @@ describe("A cursor", () => {
   it.each(["", "x", "!!", "e30", btoa("null"), btoa('{"placedAt":-1}'), "\u{1f600}", "a".repeat(200)])(
     "is refused, not thrown at, when it is nonsense: %j",
     async (cursor) => {
-      expect(await listOrders(HISTORY, "cursors", {}, cursor, 10)).toMatchObject({
+      expect(await listOrders(env, "cursors", {}, cursor, 10)).toMatchObject({
         outcome: "refused",
         refusal: { reason: "cursor_invalid" },
       });
@@ -193,7 +193,7 @@ describe("A cursor", () => {
 
 describe("Totals", () => {
   it("count and add up a tenant's orders per status and currency", async () => {
-    await projectHistory(HISTORY, [
+    await projectHistory(env, [
       summary({ orderId: orderIdOf(800_001), tenant: "sums", total: 5 }),
       summary({ orderId: orderIdOf(800_002), tenant: "sums", total: 7 }),
       summary({ orderId: orderIdOf(800_003), tenant: "sums", total: 9, currency: "EUR" }),

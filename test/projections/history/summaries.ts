@@ -1,5 +1,6 @@
 /** Order summaries for tests of the projections. */
 import type { OrderSummary } from "../../../src/contract/order.ts";
+import type { HistoryBindings } from "../../../src/projections/history/databases.ts";
 import { historyProjection } from "../../../src/projections/history/projector.ts";
 import type { Projected } from "../../../src/projections/projection.ts";
 
@@ -31,5 +32,5 @@ export const summary = (over: Partial<OrderSummary> = {}): OrderSummary => ({
 });
 
 /** Feeds the history, as the consumer of the order events does. */
-export const projectHistory = (HISTORY: D1Database, orders: readonly OrderSummary[]): Promise<Projected> =>
-  historyProjection({ HISTORY }).project(orders.map((order) => ({ order, commits: [] })));
+export const projectHistory = (bindings: HistoryBindings, orders: readonly OrderSummary[]): Promise<Projected> =>
+  historyProjection(bindings).project(orders.map((order) => ({ order, commits: [] })));
