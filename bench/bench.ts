@@ -11,6 +11,7 @@ import { summarize, toJson } from "./bars.ts";
 import { measureBursts } from "./bursts.ts";
 import { countUnits } from "./count.ts";
 import { measureFairness } from "./fair.ts";
+import { describeFloor, measureFloor } from "./floor.ts";
 import { measureGrowth } from "./growth.ts";
 import { describeGrowth, growthJson, missedGrowth } from "./growth-report.ts";
 import { profileFlood } from "./hot.ts";
@@ -40,6 +41,7 @@ Usage: npm run bench -- [flags]
                     holds after 20,000 orders came to rest against 2,000; takes about twenty minutes
   --carried N       orders that are really carried for that       (20000)
   --lists           measure instead how long lists take with 1,000,000 rows in four databases against 1,000; takes two minutes
+  --floor           measure instead what each part of Orderline costs, by copies without it; takes about ten minutes
   --email           every customer has an address, and gets a mail
   --json            print the result as one line of JSON
   --check           exit with 1 when a bar is missed
@@ -70,6 +72,7 @@ const Options = z.object({
   growth: z.boolean().default(false),
   carried: wholeNumber(2_000, 100_000).default(20_000),
   lists: z.boolean().default(false),
+  floor: z.boolean().default(false),
   email: z.boolean().default(false),
   json: z.boolean().default(false),
   check: z.boolean().default(false),
@@ -90,6 +93,10 @@ async function main(options: Options): Promise<number> {
     }
     if (options.growth) return await printGrowth(options);
     if (options.lists) return await printLists(options);
+    if (options.floor) {
+      console.log(describeFloor({ machine: machine(), ...(await measureFloor(options, orderSource(options), ownDirectory(), say)) }));
+      return 0;
+    }
     const measured = await measure(options);
     console.log(options.json ? toJson(measured) : toMarkdown(measured));
     return options.check && summarize(measured).missed.length > 0 ? 1 : 0;

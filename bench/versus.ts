@@ -1,19 +1,13 @@
-/**
- * Orderline against what a company would use instead: the same orders from the same driver, the same provider, the same
- * machine, in turns. The servers stay up; those whose turn it is not are stopped by signal.
- *
- * An order counts as confirmed when the provider was told to send its confirmation. A turn is over when the server's own history,
- * or its counters, show all of its orders.
- */
+/** Orderline against what a company would use instead: the same orders from the same driver, the same provider, the same machine, in turns. */
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { type Server, startServer } from "../scripts/server.ts";
-import { accepted, flood, type Load, type Order, trickle } from "./load.ts";
-import type { Run, Versus } from "./measured.ts";
-import { CATALOGUE, standard } from "./orders.ts";
-import { type Provider, startProvider } from "./provider.ts";
-import { alone, cpuMsOf, hasReloaded, startPeer, untilQuiet } from "./server.ts";
-import { type Contestant, FAST_MS, FAST_PORTS, orderline, peer, portsAt, SETTLE_MS } from "./targets.ts";
+import { startServer } from "../scripts/server.ts";
+import { flood, type Order, trickle } from "./load.ts";
+import type { Versus } from "./measured.ts";
+import { CATALOGUE } from "./orders.ts";
+import { startProvider } from "./provider.ts";
+import { startPeer } from "./server.ts";
+import { FAST_MS, FAST_PORTS, orderline, peer, portsAt } from "./targets.ts";
+import { ended, inTurns, paused, turn } from "./turns.ts";
 
 const SLOW_MS = 100;
 
@@ -31,12 +25,6 @@ const HANG_SECONDS = 12;
 
 /** An order that waits for a call that hangs takes at least as long as an attempt may take; no other comes near it. */
 const HUNG_MS = 9_000;
-
-/** At most four looks at the counters a second, so that looking is no load. */
-const WATCH_INTERVAL_MS = 250;
-
-/** An order that is not confirmed by then never will be. */
-const CONFIRM_TIMEOUT_MS = 120_000;
 
 export interface Plan {
   /** Of one flood. */
@@ -100,72 +88,4 @@ export async function measureVersus(
 
   const others = { ...hung, confirmMs: hung.confirmMs.filter((ms) => ms < HUNG_MS) };
   return { floods, light, hung: { calm, others, hung: hung.confirmMs.length - others.confirmMs.length }, slow: slowRuns };
-}
-
-/** Starts the servers one after the other, and stops each when it is up. */
-async function paused<Name extends string>(starting: Readonly<Record<Name, () => Promise<Contestant>>>): Promise<Record<Name, Contestant>> {
-  const started: [string, Contestant][] = [];
-  for (const [name, start] of Object.entries<() => Promise<Contestant>>(starting)) {
-    const contestant = await start();
-    await contestant.processed();
-    contestant.server.pause();
-    started.push([name, contestant]);
-  }
-  return Object.fromEntries(started) as Record<Name, Contestant>;
-}
-
-async function ended(contestants: Readonly<Record<string, Contestant>>): Promise<void> {
-  const servers: Server[] = Object.values(contestants).map(({ server }) => server);
-  if (servers.some(hasReloaded)) throw new Error("the sources changed while they were measured");
-  await Promise.all(servers.map((server) => server.stop()));
-}
-
-/** Each of them once a round; who begins changes from round to round. */
-async function inTurns<Name extends string>(
-  names: readonly Name[],
-  rounds: number,
-  once: (name: Name, round: number) => Promise<Run>,
-): Promise<Record<Name, Run>[]> {
-  const all: Record<Name, Run>[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const runs: [Name, Run][] = [];
-    for (let turn = 0; turn < names.length; turn++) {
-      const name = names[(round + turn) % names.length] as Name;
-      runs.push([name, await once(name, round + 1)]);
-    }
-    all.push(Object.fromEntries(runs) as Record<Name, Run>);
-  }
-  return all;
-}
-
-/** @param settles whether the CPU counts until the last order has looked after itself */
-function turn(
-  { server, target, processed }: Contestant,
-  provider: Provider,
-  behaviour: Parameters<Provider["behave"]>[0],
-  orders: readonly Order[],
-  submit: (target: Contestant["target"], orders: readonly Order[]) => Promise<Load>,
-  settles = false,
-): Promise<Run> {
-  return alone(server, async () => {
-    await provider.behave(behaviour);
-    await provider.confirmed();
-    const wanted = (await processed()) + orders.length;
-    const cpuBefore = cpuMsOf(server);
-    const startedAt = performance.now();
-    const load = accepted(await submit(target, standard(orders)));
-    while ((await processed()) < wanted) {
-      if (performance.now() - startedAt > CONFIRM_TIMEOUT_MS) throw new Error(`not every order was confirmed: ${server.url}`);
-      await sleep(WATCH_INTERVAL_MS);
-    }
-    if (settles) await sleep(SETTLE_MS);
-    await untilQuiet(server);
-    const cpuAfter = cpuMsOf(server);
-    const confirmed = await provider.confirmed();
-    const confirmMs = [...load.sentAt].map(([key, sentAt]) => (confirmed.get(key) ?? Number.NaN) - sentAt);
-    if (confirmMs.some(Number.isNaN)) throw new Error(`${server.url} confirmed an order that the provider was never told of`);
-    const elapsedMs = Math.max(...confirmed.values()) - Math.min(...load.sentAt.values());
-    const cpuMs = cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore;
-    return { orders: orders.length, elapsedMs, acceptMs: load.latencies, confirmMs, cpuMs };
-  });
 }

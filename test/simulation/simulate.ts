@@ -30,8 +30,6 @@ Exit code: 0 when every law holds (with --mutate: when every planted bug is caug
 
 /** A world is one thread's work from its beginning to its end, so a run takes as many processes as there are cores. */
 const PROCESSES = availableParallelism();
-/** A world is made of short-lived objects; in a young generation of this size, most die before anybody moves them. */
-const V8_FLAGS = ["--min-semi-space-size=64", "--max-semi-space-size=64"];
 /** Broken seeds that are told of in full; the rest are only named. */
 const MAX_TOLD = 3;
 const DEFAULT_SEEDS = 100;
@@ -132,7 +130,7 @@ async function mutate(seeds: number, named: string): Promise<number> {
 /** Resolves when the process has run all its seeds; rejects when it dies before. */
 function inProcess(work: Work, onSeed: (report: SeedReport) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(import.meta.dirname, "worker.ts"), { stdio: ["ignore", "inherit", "inherit", "ipc"], execArgv: V8_FLAGS });
+    const child = fork(join(import.meta.dirname, "worker.ts"), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     let done = false;
     child.on("message", (message: Message) => {
       if ("seed" in message) onSeed(message.seed);
