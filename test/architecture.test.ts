@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   queues: ["contract", "domain", "platform", "messaging", "projections", "actors", "env.ts"],
   ops: ["contract", "domain", "platform", "tenants", "runtime", "messaging", "providers", "projections", "actors", "queues", "env.ts"],
   http: ["contract", "domain", "platform", "messaging", "projections", "live", "tenants", "actors", "queues", "ops", "env.ts"],
-  "env.ts": ["contract", "messaging", "providers"],
+  "env.ts": ["contract", "messaging", "projections", "providers"],
   "index.ts": ["contract", "actors", "queues", "http", "ops", "env.ts"],
 };
 

@@ -3,6 +3,7 @@
  * the platform answers a throw by delivering the whole batch again and by lowering the consumer's concurrency.
  */
 
+import pMap from "p-map";
 import type { z } from "zod";
 import type { LogEvent } from "../contract/log-events.ts";
 import { OrderId } from "../contract/primitives.ts";
@@ -25,9 +26,10 @@ const MAX_BACKOFF_SECONDS = 300;
 export const backoffSeconds = (attempts: number): number => Math.min(MAX_BACKOFF_SECONDS, 2 ** Math.min(attempts, 10));
 
 /**
- * Parses each message and hands it to `handle`, all messages of the batch side by side. A message that does not fit the
+ * Parses each message and hands it to `handle`, several messages of the batch side by side. A message that does not fit the
  * schema is poison: it is recorded as a dead letter and acknowledged. A message whose handling throws is retried.
  * @param events the names under which a failed and a poison message are logged
+ * @param concurrency how many messages are handled side by side
  */
 export async function deliver<Body>(
   batch: MessageBatch<unknown>,
@@ -35,16 +37,16 @@ export async function deliver<Body>(
   schema: z.ZodType<Body>,
   events: { readonly failed: LogEvent; readonly poison: LogEvent },
   handle: (body: Body, attempt: number) => Promise<Verdict>,
+  concurrency = Number.POSITIVE_INFINITY,
 ): Promise<void> {
   const meter = new Meter(`consumer ${batch.queue}`, env);
-  await Promise.all(
-    batch.messages.map(async (message) => {
-      const verdict = await judge(message);
-      meter.add({ queueOperations: verdict === "ack" ? READ + DELETE : READ });
-      if (verdict === "ack") message.ack();
-      else message.retry({ delaySeconds: Math.ceil(verdict.retryAfterMs / 1_000) });
-    }),
-  );
+  const settle = async (message: Message<unknown>) => {
+    const verdict = await judge(message);
+    meter.add({ queueOperations: verdict === "ack" ? READ + DELETE : READ });
+    if (verdict === "ack") message.ack();
+    else message.retry({ delaySeconds: Math.ceil(verdict.retryAfterMs / 1_000) });
+  };
+  await pMap(batch.messages, settle, { concurrency });
   meter.flush();
 
   async function judge(message: Message<unknown>): Promise<Verdict> {

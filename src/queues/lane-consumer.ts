@@ -3,6 +3,7 @@
  * in wrangler.toml.
  */
 import { orderActor } from "../actors/addresses.ts";
+import { laneOfQueue } from "../contract/lanes.ts";
 import { Hint } from "../contract/messages.ts";
 import type { Env } from "../env.ts";
 import { log } from "../platform/log.ts";
@@ -25,5 +26,6 @@ export async function consumeLane(batch: MessageBatch<unknown>, env: Env): Promi
       log.info("hint.handled", { orderId, lane: priority, attempt, status: result.status, retryAfterMs: result.retryAfterMs, trace });
       return { retryAfterMs: result.retryAfterMs };
     },
+    laneOfQueue(batch.queue)?.atOnce,
   );
 }

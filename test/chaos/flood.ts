@@ -83,7 +83,7 @@ async function runMatrix(flags: z.output<typeof Flags>, surroundings: Surroundin
   const settings = MATRIX_LATENCIES_MS.flatMap((latencyMs) => stores.map(([store, folder]) => ({ latencyMs, store, folder })));
   const cells: Cell[] = [];
   let progress = () => "";
-  surroundings.onProgress(() => `${cells.length + 1} of ${settings.length} · ${progress()}`);
+  surroundings.onProgress(() => `${Math.min(cells.length + 1, settings.length)} of ${settings.length} · ${progress()}`);
   for (const { latencyMs, store, folder } of settings) {
     surroundings.say(`providers of ${latencyMs} ms, store ${store}`);
     const onProgress = (line: () => string) => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LANES } from "../../src/contract/lanes.ts";
+import { LANES, laneOfQueue } from "../../src/contract/lanes.ts";
 import { delaySecondsOf, laneOf, MAX_DEFERRAL_SECONDS, pressureOf, queuesFor } from "../../src/domain/routing.ts";
 
 const draw = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
@@ -103,6 +103,13 @@ describe("A lane that one tenant floods", () => {
 });
 
 const { expedited, standard } = LANES;
+
+describe("The lane of a queue", () => {
+  it("is the one whose row names it", () => {
+    for (const lane of Object.values(LANES)) for (const queue of Object.values(lane.queues)) expect(laneOfQueue(queue)).toBe(lane);
+    expect(laneOfQueue("order-events")).toBeUndefined();
+  });
+});
 
 describe("A start", () => {
   it("is never put off in a lane that does not defer, whatever the pressure", () =>

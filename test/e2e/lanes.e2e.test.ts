@@ -13,6 +13,7 @@ const ROW = `
   overnight: {
     rank: 2,
     queues: { ORDERS_OVERNIGHT: "orders-overnight" },
+    atOnce: 8,
     defers: true,
     ages: { into: "standard", afterMs: 2 * SECOND },
     retry: { maxAttempts: 8, baseMs: SECOND, capMs: 120 * SECOND },

@@ -32,6 +32,27 @@ describe("The delivery of a batch", () => {
     vi.restoreAllMocks();
   });
 
+  it.each([
+    ["as many messages as the lane carries side by side", 2, 2],
+    ["all of them, where nothing bounds it", undefined, 5],
+  ])("handles %s", async (_, concurrency, most) => {
+    const { batch, acked } = batchOf(
+      "orders-standard",
+      Array.from({ length: 5 }, () => asks(null)),
+    );
+    let [atWork, seen] = [0, 0];
+    const counting = async (): Promise<Verdict> => {
+      seen = Math.max(seen, ++atWork);
+      await new Promise((resolve) => setTimeout(resolve));
+      atWork--;
+      return "ack";
+    };
+    const { HISTORY } = historyOf();
+    await deliver(batch, { HISTORY } as Partial<Env> as Env, Body, { failed: "hint.failed", poison: "hint.poison" }, counting, concurrency);
+    expect(seen).toBe(most);
+    expect(acked).toHaveLength(5);
+  });
+
   it("settles every message by itself, and asks for none sooner than it was told", async () => {
     const { acked, retried, rows } = await delivered([asks(null), asks(1_000), asks(1_001), asks(0), throws(1)]);
     expect(acked).toEqual(["m0"]);
