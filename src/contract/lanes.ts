@@ -96,9 +96,12 @@ export const LANES = Object.fromEntries(
   Object.entries(TABLE).map(([priority, policy]) => [priority, { priority, ...policy }]),
 ) as unknown as Lanes;
 
-/** The lane whose hints a queue carries. */
-export const laneOfQueue = (queue: string): Lane | undefined =>
-  Object.values(LANES).find(({ queues }) => Object.values(queues).includes(queue));
+/** The lane whose hints a queue carries. @throws when it carries those of none */
+export function laneOfQueue(queue: string): Lane {
+  const lane = Object.values(LANES).find(({ queues }) => Object.values(queues).includes(queue));
+  if (!lane) throw new Error(`no lane has the queue ${queue}`);
+  return lane;
+}
 
 /** All lanes, the first rank first. */
 export const LANES_BY_RANK: readonly Lane[] = Object.values(LANES).sort((a, b) => a.rank - b.rank);

@@ -26,6 +26,6 @@ export async function consumeLane(batch: MessageBatch<unknown>, env: Env): Promi
       log.info("hint.handled", { orderId, lane: priority, attempt, status: result.status, retryAfterMs: result.retryAfterMs, trace });
       return { retryAfterMs: result.retryAfterMs };
     },
-    laneOfQueue(batch.queue)?.atOnce,
+    laneOfQueue(batch.queue).atOnce,
   );
 }

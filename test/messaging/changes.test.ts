@@ -53,6 +53,19 @@ describe("Changes", () => {
     expect(batches).toEqual([[{ body: { changes: [change(1)] } }], [{ body: { changes: [change(2), change(3)] } }]]);
   });
 
+  it("are spread over every queue of changes that is bound, and go to no other", async () => {
+    const used = new Set<string>();
+    const queue = (name: string) => ({ sendBatch: async () => void used.add(name) }) as unknown as Queue<OrdersChanged>;
+    const names = ["ORDER_EVENTS", "ORDER_EVENTS_2", "ORDER_EVENTS_10", "OLD_ORDER_EVENTS_3", "ORDER_EVENTS_3_OLD", "ORDER_EVENTS_OLD"];
+    const queues = Object.fromEntries(names.map((name) => [name, queue(name)])) as unknown as Parameters<typeof sendChange>[0];
+    for (let n = 1; n <= 100; n++) {
+      const sending = sendChange(queues, change(n));
+      await vi.runAllTimersAsync();
+      await sending;
+    }
+    expect(used).toEqual(new Set(["ORDER_EVENTS", "ORDER_EVENTS_2", "ORDER_EVENTS_10"]));
+  });
+
   it("that the queue does not take are told of one by one, and fail nobody", async () => {
     const error = vi.spyOn(log, "error").mockReturnValue();
     await sent([change(1), change(2)], () => Promise.reject(new Error("the queue is down")));
