@@ -79,7 +79,7 @@ describe("A message", () => {
     const body = { toString: null, amount: 1n };
     for (const consume of [consumeLane, consumeOrderEvents]) {
       await env.HISTORY.exec("DELETE FROM dead_letters");
-      expect(await deliver(consume, "any", [{ body }])).toEqual({ acked: ["m0"], retried: {} });
+      expect(await deliver(consume, "orders-standard", [{ body }])).toEqual({ acked: ["m0"], retried: {} });
       expect((await env.HISTORY.prepare("SELECT id FROM dead_letters").all()).results).toEqual([{ id: "m0" }]);
     }
   });
