@@ -1,11 +1,10 @@
 /**
  * What Orderline's safety costs, part by part: `npm run bench -- --floor`. Copies of the project are measured in which one part
- * is taken out, and one in which all of them are. What is left there is what nothing of ours can go below: the same four calls
- * as the naive actor's, and a commit before and after each, without which an effect could be doubled or forgotten.
+ * is taken out, and one in which all of them are. What is left there is the saga itself: the same four calls as the naive actor's,
+ * each between two commits, without which an effect could be doubled or forgotten.
  *
  * The copies break laws. They are an experiment and nothing that could be deployed.
  */
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { copyOfProject } from "../scripts/copy.ts";
 import { percentile, table } from "../scripts/figures.ts";
@@ -82,15 +81,10 @@ export async function measureFloor(
 ): Promise<Omit<Floor, "machine">> {
   const provider = await startProvider();
   const vars = portsAt(provider.url, FAST_PORTS);
-  const copies: string[] = [];
-  process.on("exit", () => {
-    for (const copy of copies) rmSync(copy, { recursive: true, force: true });
-  });
   const start = async (variant: Variant): Promise<Contestant> => {
     say(`starting Orderline: ${variant}`);
-    const copy = copyOfProject(changesOf(VARIANTS[variant]));
-    copies.push(copy);
-    return orderline(await startServer({ root: copy, persistTo: join(directory, String(copies.length)), vars }));
+    const copy = copyOfProject(changesOf(VARIANTS[variant]), directory);
+    return orderline(await startServer({ root: copy, persistTo: join(copy, "store"), vars }));
   };
   const variants = Object.keys(VARIANTS) as Variant[];
   const servers = await paused<Name>({
@@ -100,8 +94,9 @@ export async function measureFloor(
   // Some have no counters that could tell: that the provider was told to confirm an order has to do for all.
   const toldOnly = (name: Name): Contestant => ({ ...servers[name], processed: async () => Number.POSITIVE_INFINITY });
   const names: Name[] = [...variants, "naive"];
+  const fast = { latencyMs: FAST_MS };
   const flooded = (name: Name, count: number) =>
-    turn(toldOnly(name), provider, { latencyMs: FAST_MS }, take(count), (target, batch) => flood(target, batch, concurrency), true);
+    turn(toldOnly(name), provider, fast, take(count), (target, batch) => flood(target, batch, concurrency), true);
   for (const name of names) await flooded(name, 2 * CATALOGUE);
   const measured = {
     floods: await inTurns(names, floods, (name, round) => {
@@ -110,7 +105,7 @@ export async function measureFloor(
     }),
     light: await inTurns(names, floods, (name, round) => {
       say(`light load ${round} of ${floods}: ${name}`);
-      return turn(toldOnly(name), provider, { latencyMs: FAST_MS }, take(LIGHT_PER_SECOND * LIGHT_SECONDS), (target, batch) =>
+      return turn(toldOnly(name), provider, fast, take(LIGHT_PER_SECOND * LIGHT_SECONDS), (target, batch) =>
         trickle(target, batch, concurrency, LIGHT_PER_SECOND),
       );
     }),

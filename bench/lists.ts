@@ -3,11 +3,10 @@
  * from a copy of the project whose configuration names four databases for the history: one has few rows in them, the
  * other many. Each question is put to both over HTTP, alternating.
  */
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { copyOfProject, withShards } from "../scripts/copy.ts";
 import { percentile, table } from "../scripts/figures.ts";
-import { type Server, startServer } from "../scripts/server.ts";
+import { startServer } from "../scripts/server.ts";
 import { runWrangler } from "../scripts/wrangler.ts";
 import { type Contestant, orderline } from "./targets.ts";
 
@@ -58,8 +57,7 @@ export interface Lists {
 
 export async function measureLists(directory: string, say: (progress: string) => void): Promise<Omit<Lists, "machine">> {
   const newest = Date.now();
-  const copy = copyOfProject({ "wrangler.toml": withShards(DATABASES, newest - 400 * DAY_MS) });
-  process.on("exit", () => rmSync(copy, { recursive: true, force: true }));
+  const copy = copyOfProject({ "wrangler.toml": withShards(DATABASES, newest - 400 * DAY_MS) }, directory);
   const started = async (size: Size): Promise<Contestant> => {
     say(`filling ${DATABASES} databases with ${ROWS[size].toLocaleString("en")} rows`);
     const persistTo = join(directory, size);
@@ -84,7 +82,7 @@ export async function measureLists(directory: string, say: (progress: string) =>
     }
     asked.push({ what: question.what, ms });
   }
-  await Promise.all(Object.values(servers).map(({ server }: { server: Server }) => server.stop()));
+  await Promise.all(Object.values(servers).map(({ server }) => server.stop()));
   return { asked };
 }
 
@@ -103,7 +101,7 @@ async function pageOf({ target }: Contestant, path: string, cursor: string | nul
   return { orders: orders.length, cursor: nextCursor };
 }
 
-/** Orders of the last days, one a second over all databases, a tenth of them expedited and a seventh failed, of few customers. */
+/** Orders of the last days, one a second over all databases, a quarter of them expedited and a fifth failed, of four customers. */
 async function fill(root: string, persistTo: string, database: number, rows: number, newest: number): Promise<void> {
   const placedAt = `${newest} - (number * ${DATABASES} + ${database}) * 1000`;
   const sql = `INSERT INTO orders

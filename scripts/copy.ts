@@ -9,11 +9,12 @@ const COPIED = ["src", "scripts", "migrations", "wrangler.toml", "package.json",
 
 /**
  * @param changes by the path of the file; each gets its text and returns another
- * @returns the folder of the copy, which the caller deletes
+ * @param parent the folder that it is made in
+ * @returns the folder of the copy, which the caller deletes, or deletes with its parent
  * @throws when a change changes nothing, because then it missed its place
  */
-export function copyOfProject(changes: Readonly<Record<string, (text: string) => string>>): string {
-  const copy = mkdtempSync(join(tmpdir(), "orderline-copy-"));
+export function copyOfProject(changes: Readonly<Record<string, (text: string) => string>>, parent = tmpdir()): string {
+  const copy = mkdtempSync(join(parent, "orderline-copy-"));
   for (const path of COPIED) cpSync(join(ROOT, path), join(copy, path), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   for (const [path, change] of Object.entries(changes)) {

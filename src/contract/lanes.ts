@@ -45,7 +45,8 @@ export interface LanePolicy {
 /**
  * Expedited orders retry fast and give up within a minute, because a customer waits. Standard orders ride out an outage of
  * several minutes. The capacity of the standard lane is what its 80 consumers, twenty a queue, clear in about five seconds.
- * It carries eight of a delivery side by side: of 4, 8 and 25 the fewest that do not hold up a flood of one tenant's orders.
+ * How many of a delivery it carries side by side is a compromise between its own pace on one machine and what expedited orders
+ * wait there.
  */
 const TABLE = {
   expedited: {
