@@ -84,7 +84,7 @@ export async function measureFloor(
   const start = async (variant: Variant): Promise<Contestant> => {
     say(`starting Orderline: ${variant}`);
     const copy = copyOfProject(changesOf(VARIANTS[variant]), directory);
-    return orderline(await startServer({ root: copy, persistTo: join(copy, "store"), vars }));
+    return orderline(await startServer({ root: copy, persistTo: `${copy}-store`, vars }));
   };
   const variants = Object.keys(VARIANTS) as Variant[];
   const servers = await paused<Name>({
